@@ -1,0 +1,118 @@
+"""The one projection from what the log holds to what readers get. Pure.
+
+The log holds posts in story time, under their slugs; a released post has its ``tag:`` URI, its URL, its position, its
+release facts, and the dates that the channel's ``timestamps`` setting asks for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Literal
+
+from shared.text import STORY_TIME_CLASS
+from shared.wire import Deletion, DeletionFacts
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    from publisher.render.snapshot import Address
+    from shared.event import Position
+    from shared.post import Post, ReplayFacts
+
+Timestamps = Literal["shifted", "original"]
+
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """How one channel shows its posts.
+
+    ``timestamps``: ``shifted`` dates entries by their release and tells the story time in the body's last line;
+    ``original`` dates them by the story.
+    """
+
+    address: Address
+    timestamps: Timestamps
+
+    def post(
+        self,
+        post: Post,
+        position: Position,
+        *,
+        first_released: datetime,
+        released: datetime,
+        replay: ReplayFacts | None,
+    ) -> Post:
+        """Give the released form of a post.
+
+        Args:
+            post: in story time.
+            position: of the event that brought this version.
+            first_released: when the post's first version was let out.
+            released: when this version was let out.
+            replay: round and speed at the release, None where there is no replay.
+        """
+        facts = post.newsreel.model_copy(
+            update={
+                "channel": self.address.channel,
+                "position": str(position),
+                "released_at": released,
+                "replay": replay,
+                "title_derived": None if post.title else True,
+            }
+        )
+        changes: dict[str, object] = {
+            "id": self.address.tag(post.id),
+            "url": self.address.post(post.id),
+            "title": post.heading,
+            "newsreel": facts,
+        }
+        if self.timestamps == "shifted":
+            changes["date_published"] = first_released
+            changes["date_modified"] = released if post.revision > 1 else None
+            changes["content_html"] = post.content_html + story_time_line(post.story_time)
+        return post.model_copy(update=changes)
+
+    def deletion(
+        self, post_id: str, story_time: datetime, position: Position, released: datetime, replay: ReplayFacts | None
+    ) -> Deletion:
+        """Give the released form of a deletion."""
+        return Deletion(
+            id=self.address.tag(post_id),
+            newsreel=DeletionFacts(
+                channel=self.address.channel,
+                position=str(position),
+                story_time=story_time,
+                released_at=released,
+                replay=replay,
+            ),
+        )
+
+
+def story_time_line(moment: datetime) -> str:
+    """Make the last line of a replayed post: when it first appeared, in the source's own offset."""
+    return (
+        f'<p class="{STORY_TIME_CLASS}"><small>First published <time datetime="{escape(moment.isoformat())}">'
+        f"{spoken(moment)}</time></small></p>"
+    )
+
+
+def spoken(moment: datetime) -> str:
+    """Say a moment in words that no locale changes: ``1 February 2023, 00:22 (UTC-05:00)``."""
+    return f"{spoken_day(moment)}, {moment:%H:%M} ({offset(moment)})"
+
+
+def spoken_day(moment: date) -> str:
+    """Say a day in words that no locale changes: ``1 February 2023``."""
+    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}"
+
+
+def offset(moment: datetime) -> str:
+    """Say the offset of a zone-aware moment: ``UTC``, ``UTC-05:00``."""
+    text = moment.strftime("%z")
+    return "UTC" if text in {"", "+0000"} else f"UTC{text[:3]}:{text[3:5]}"

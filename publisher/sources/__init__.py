@@ -1,0 +1,1 @@
+"""Sources: bytes in, a Reading out. Pure: no clock, no files, no network."""

@@ -1,0 +1,1 @@
+"""Transcripts: a live blog saved as plain text."""

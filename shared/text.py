@@ -1,0 +1,142 @@
+"""Text as it may enter newsreel: no illegal characters, safe HTML, plain words for titles and slugs.
+
+Everything here is idempotent: cleaning what is clean changes nothing, so both sides may clean.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import TYPE_CHECKING
+
+import lxml.html
+import nh3
+from slugify import slugify
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+STORY_TIME_CLASS = "newsreel-story-time"
+"""Class of the paragraph that a replay adds to a body, telling the time at which the post first appeared."""
+
+# What XML 1.0 cannot carry (section 2.2, Char), which is also what JSON and HTML are better without. One such
+# character makes a whole feed unreadable, so it is removed once, here.
+_ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Marks without width that only break searches and comparisons. U+200C and U+200D stay: Persian and emoji need them.
+_WIDTHLESS = re.compile("[\u200b\u2060\ufeff\u00ad]")
+_SPACES = re.compile(r"\s+")
+
+_TAGS = {
+    "a", "abbr", "b", "blockquote", "br", "caption", "cite", "code", "dd", "del", "dl", "dt", "em", "figcaption",
+    "figure", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "ins", "kbd", "li", "mark", "ol", "p", "picture",
+    "pre", "q", "s", "samp", "small", "source", "span", "strong", "sub", "sup", "table", "tbody", "td", "tfoot",
+    "th", "thead", "time", "tr", "u", "ul",
+}  # fmt: skip
+_ATTRIBUTES = {
+    "*": {"lang", "dir"},
+    "a": {"href", "title", "hreflang"},
+    "abbr": {"title"},
+    "blockquote": {"cite"},
+    "del": {"datetime"},
+    "img": {"src", "alt", "title", "width", "height"},
+    "ins": {"datetime"},
+    "ol": {"start"},
+    "q": {"cite"},
+    "source": {"src", "type", "media"},
+    "td": {"colspan", "rowspan"},
+    "th": {"colspan", "rowspan", "scope"},
+    "time": {"datetime"},
+}
+_CLEANER = nh3.Cleaner(
+    tags=_TAGS,
+    attributes=_ATTRIBUTES,
+    allowed_classes={"p": {STORY_TIME_CLASS}},
+    url_schemes={"http", "https", "mailto", "tel"},
+    link_rel="noopener noreferrer",
+)
+_BLOCKS = {
+    "p",
+    "blockquote",
+    "li",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "pre",
+    "tr",
+    "dt",
+    "dd",
+    "caption",
+    "div",
+    "hr",
+}
+_SENTENCE_END = re.compile(r"(?<=[.!?…。！？])[\"”’»)]*(?:\s+|$)|(?<=[。！？])")  # noqa: RUF001 CJK sentences end so
+
+
+def clean_text(text: str) -> str:
+    """Remove what no document may carry (illegal in XML 1.0) and marks without width; keep every line as it is."""
+    return _WIDTHLESS.sub("", _ILLEGAL.sub("", text))
+
+
+def clean_line(text: str) -> str:
+    """Clean ``text`` and fold it into one line: every run of white space, NBSP included, is one space."""
+    return _SPACES.sub(" ", clean_text(text)).strip()
+
+
+def clean_html(html: str) -> str:
+    """Make HTML from outside safe to publish and to show (nh3, an allow-list): no script, no style, no frames."""
+    return _CLEANER.clean(clean_text(html).replace("\u00a0", " ").replace("&nbsp;", " ")).strip()
+
+
+def html_text(html: str, *, figures: bool = False) -> str:
+    """Tell the words of ``html``, paragraphs parted by a blank line.
+
+    Captions are left out unless ``figures`` is true, and so is the line with which a replay names the story time.
+    """
+    if not html.strip():
+        return ""
+    blocks: list[list[str]] = [[]]
+    _gather(lxml.html.fragment_fromstring(html, create_parent="div"), blocks, figures=figures)
+    lines = (_fold("".join(block)) for block in blocks)
+    return "\n\n".join(line for line in lines if line)
+
+
+def text_html(paragraphs: Iterable[str]) -> str:
+    """Make HTML of plain paragraphs; a line break inside one becomes ``<br>``."""
+    return "".join(f"<p>{escape(p, quote=False).replace(chr(10), '<br>')}</p>" for p in paragraphs if p.strip())
+
+
+def first_sentence(text: str, limit: int = 100) -> str:
+    """Take the first sentence of ``text``, cut at a word after ``limit`` characters: a title for who has none."""
+    line = clean_line(text.split("\n\n", 1)[0])
+    sentence = _SENTENCE_END.split(line, maxsplit=1)[0] if line else ""
+    if len(sentence) <= limit:
+        return sentence
+    cut = sentence[: limit - 1]
+    return (cut.rsplit(" ", 1)[0] if " " in cut[limit // 2 :] else cut).rstrip(" ,;:–—-") + "…"  # noqa: RUF001
+
+
+def slug(words: str, limit: int = 48) -> str:
+    """Make a path segment of ``words``: lower-case ASCII letters, digits and hyphens, cut at a word. May be empty."""
+    return str(slugify(clean_line(words), max_length=limit, word_boundary=True, save_order=True))
+
+
+def _fold(block: str) -> str:
+    return "\n".join(line for line in (_SPACES.sub(" ", part).strip() for part in block.split("\n")) if line)
+
+
+def _gather(element: lxml.html.HtmlElement, blocks: list[list[str]], *, figures: bool) -> None:
+    tag = element.tag if isinstance(element.tag, str) else ""
+    skipped = not tag or (tag == "figure" and not figures) or element.get("class") == STORY_TIME_CLASS
+    if tag in _BLOCKS or tag == "figure":
+        blocks.append([])
+    if not skipped:
+        if tag == "br":
+            blocks[-1].append("\n")
+        blocks[-1].append(_SPACES.sub(" ", element.text or ""))
+        for child in element:
+            _gather(child, blocks, figures=figures)
+    if tag in _BLOCKS or tag == "figure":
+        blocks.append([])
+    blocks[-1].append(_SPACES.sub(" ", element.tail or ""))

@@ -1,0 +1,46 @@
+"""What goes over the wire: media types, the small objects of the stream, the names of links.
+
+``docs/protocol.md`` describes all of it for people who write a client.
+"""
+
+from __future__ import annotations
+
+from pydantic import AwareDatetime, Field
+
+from shared.event import ClockState
+from shared.post import Frozen, ReplayFacts
+
+ATOM = "application/atom+xml"
+RSS = "application/rss+xml"
+JSON_FEED = "application/feed+json"
+EVENT_STREAM = "text/event-stream"
+HTML = "text/html"
+PROBLEM = "application/problem+json"
+
+JSON_FEED_VERSION = "https://jsonfeed.org/version/1.1"
+
+
+class Clock(Frozen):
+    """Data of a ``clock`` event: where the replay stands. ``story_time`` is the moment the clock shows."""
+
+    state: ClockState
+    speed: float
+    story_time: AwareDatetime
+    run: int
+
+
+class DeletionFacts(Frozen):
+    """``_newsreel`` of a deletion."""
+
+    channel: str | None = None
+    position: str | None = None
+    story_time: AwareDatetime | None = None
+    released_at: AwareDatetime | None = None
+    replay: ReplayFacts | None = None
+
+
+class Deletion(Frozen):
+    """Data of a ``delete`` event: the id of the post that is gone."""
+
+    id: str
+    newsreel: DeletionFacts = Field(default_factory=DeletionFacts, alias="_newsreel")
