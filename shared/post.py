@@ -12,7 +12,7 @@ import json
 import re
 from datetime import datetime  # noqa: TC003 pydantic reads the annotation
 from functools import cached_property
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -26,6 +26,9 @@ from pydantic import (
 )
 
 from shared.text import clean_html, clean_line, first_sentence, html_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _WEB = re.compile(r"https?://", re.IGNORECASE)
 
@@ -41,7 +44,17 @@ def _web_url(value: object) -> object:
     return url if _WEB.match(url) else None  # a reader must never be handed a javascript: or data: link
 
 
+def _reckonable(value: datetime) -> datetime:
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise ValueError(f"the year {value.year} is out of range")
+    return value
+
+
+FIRST_YEAR, LAST_YEAR = 2, 9998
+"""Years of dates: reckoning with offsets must not leave what a datetime can hold."""
+
 Line = Annotated[str, AfterValidator(clean_line)]
+Moment = Annotated[AwareDatetime, AfterValidator(_reckonable)]
 OptionalLine = Annotated[str | None, BeforeValidator(_line)]
 WebUrl = Annotated[str | None, BeforeValidator(_web_url)]
 
@@ -50,6 +63,13 @@ class Frozen(BaseModel):
     """A value: cleaned when made, never changed, written by its aliases without empty members."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True, extra="ignore")
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Copy with changes; what was computed of the original is computed anew."""
+        copy = super().model_copy(update=update, deep=deep)
+        for name in copy.__dict__.keys() - type(self).model_fields.keys():
+            del copy.__dict__[name]
+        return copy
 
     def to_dict(self) -> dict[str, Any]:
         """Give the JSON object: aliases, no nulls, dates as RFC 3339 strings."""
@@ -107,7 +127,7 @@ class ReplayFacts(Frozen):
 class PostFacts(Frozen):
     """``_newsreel`` of an item: what newsreel knows that JSON Feed has no member for."""
 
-    story_time: AwareDatetime
+    story_time: Moment
     revision: int = Field(default=1, ge=1)
     key_event: bool = False
     pinned: bool = False
@@ -130,11 +150,15 @@ class PostFacts(Frozen):
 class Attachment(Frozen):
     """A file that goes with a post (JSON Feed 1.1, "attachments")."""
 
-    url: str
-    mime_type: str
+    url: Line
+    mime_type: Line
     title: OptionalLine = None
     size_in_bytes: int | None = None
     duration_in_seconds: float | None = None
+
+
+def _on_the_web(files: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
+    return tuple(file for file in files if _WEB.match(file.url))
 
 
 class Post(Frozen):
@@ -144,12 +168,12 @@ class Post(Frozen):
     url: WebUrl = None
     title: OptionalLine = None
     content_html: Annotated[str, AfterValidator(clean_html)] = ""
-    date_published: AwareDatetime
-    date_modified: AwareDatetime | None = None
+    date_published: Moment
+    date_modified: Moment | None = None
     image: WebUrl = None
     authors: tuple[Author, ...] = ()
     tags: tuple[Line, ...] = ()
-    attachments: tuple[Attachment, ...] = ()
+    attachments: Annotated[tuple[Attachment, ...], AfterValidator(_on_the_web)] = ()
     language: OptionalLine = None
     newsreel: PostFacts = Field(alias="_newsreel")
 

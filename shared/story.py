@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from shared.event import DeleteEvent, PostEvent, ResetEvent, UpdateEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from shared.event import Event
     from shared.post import Post
@@ -21,6 +21,7 @@ class Story:
 
     def __init__(self, posts: Iterable[Post] = ()) -> None:
         self._posts: dict[str, Post] = {post.id: post for post in posts}
+        self._unplaced: set[str] = set()  # updated before they were ever shown: they lie somewhere below
 
     def __len__(self) -> int:
         return len(self._posts)
@@ -45,12 +46,16 @@ class Story:
             case PostEvent(post=post) | UpdateEvent(post=post):
                 before = self._posts.get(post.id)
                 self._posts[post.id] = post
+                if before is None and isinstance(event, UpdateEvent):
+                    self._unplaced.add(post.id)
                 return before is None or before.digest != post.digest
             case DeleteEvent(id=post_id):
+                self._unplaced.discard(post_id)
                 return self._posts.pop(post_id, None) is not None
             case ResetEvent():
                 shown = bool(self._posts)
                 self._posts.clear()
+                self._unplaced.clear()
                 return shown
             case _:
                 return False
@@ -63,22 +68,37 @@ class Story:
             complete: the window holds the whole story, so what it does not hold is deleted. Otherwise only posts
                 younger than the oldest post of the window that is known here are: the others may lie below the window.
         """
-        coming = {post.id: post for post in window}
+        gone, fresh = differences(
+            {post.id: post.digest for post in self}, window, complete=complete, unplaced=self._unplaced
+        )
         changes: list[Event] = []
-        if complete:
-            in_reach = list(self._posts)
-        else:
-            known = list(self._posts)
-            first = next((place for place, post_id in enumerate(known) if post_id in coming), len(known))
-            in_reach = known[first:]
-        for post_id in in_reach:
-            if post_id not in coming:
-                gone = self._posts[post_id]
-                changes.append(DeleteEvent(id=post_id, story_time=gone.date_modified or gone.story_time))
-        for post in window:
-            before = self._posts.get(post.id)
-            if before is None:
-                changes.append(PostEvent(post=post))
-            elif before.digest != post.digest:
-                changes.append(UpdateEvent(post=post))
+        for post_id in gone:
+            post = self._posts[post_id]
+            changes.append(DeleteEvent(id=post_id, story_time=post.date_modified or post.story_time))
+        changes += (UpdateEvent(post=post) if post.id in self else PostEvent(post=post) for post in fresh)
         return changes
+
+
+def differences(
+    shown: Mapping[str, str], window: Sequence[Post], *, complete: bool, unplaced: Collection[str] = ()
+) -> tuple[list[str], list[Post]]:
+    """Tell what a reader who was shown ``shown`` has yet to be told about ``window``.
+
+    Args:
+        shown: the digest of each post by its id, in the order of first release.
+        window: posts, oldest first.
+        complete: the window holds the whole story.
+        unplaced: ids whose place in the order is not known (an update came for a post that was never shown). Unless
+            the window is complete, nothing follows from their being absent, nor from where they stand.
+
+    Returns:
+        The ids that are gone, and the posts of the window that are new or changed, both in order.
+    """
+    coming = {post.id for post in window}
+    in_reach = list(shown)
+    if not complete:
+        placed = [post_id for post_id in shown if post_id not in unplaced]
+        edge = next((place for place, post_id in enumerate(placed) if post_id in coming), len(placed))
+        in_reach = placed[edge:]
+    gone = [post_id for post_id in in_reach if post_id not in coming]
+    return gone, [post for post in window if shown.get(post.id) != post.digest]

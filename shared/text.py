@@ -114,7 +114,7 @@ def first_sentence(text: str, limit: int = 100) -> str:
     if len(sentence) <= limit:
         return sentence
     cut = sentence[: limit - 1]
-    return (cut.rsplit(" ", 1)[0] if " " in cut[limit // 2 :] else cut).rstrip(" ,;:–—-") + "…"  # noqa: RUF001
+    return (cut.rsplit(" ", 1)[0] if " " in cut[limit // 2 :] else cut).rstrip(" ,;:–—-") + "…"
 
 
 def slug(words: str, limit: int = 48) -> str:

@@ -19,6 +19,13 @@ PROBLEM = "application/problem+json"
 
 JSON_FEED_VERSION = "https://jsonfeed.org/version/1.1"
 
+NAMESPACE = "tag:newsreel.invalid,2026:ns"
+"""XML namespace of what Atom and RSS have no element for; its usual prefix is ``newsreel``.
+
+``story-time`` (RFC 3339) and ``revision`` (a number) in each entry; ``replay`` (attributes ``run`` and ``speed``) in
+the feed and the entries of a replay.
+"""
+
 
 class Clock(Frozen):
     """Data of a ``clock`` event: where the replay stands. ``story_time`` is the moment the clock shows."""

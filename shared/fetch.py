@@ -1,0 +1,267 @@
+"""Fetching over HTTP: the one room of ``shared`` that touches the network.
+
+Both sides use it: the publisher reads sources with it, the subscriber pages, feeds and streams.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from shared import __version__
+from shared.errors import NewsreelError, UsageError
+from shared.text import clean_line
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+
+    from multidict import CIMultiDictProxy
+
+USER_AGENT = f"newsreel/{__version__}"
+CONNECT_SECONDS = 15.0
+"""Longest wait for a connection."""
+READ_SECONDS = 30.0
+"""Longest silence while a document comes."""
+MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
+"""Largest document, decompressed, that is taken."""
+MAX_WAIT_SECONDS = 24 * 3600.0
+"""Longest ``Retry-After`` that is obeyed to the letter."""
+
+_TRY_LATER = frozenset({408, 425, 429})
+_MAX_AGE = re.compile(r"(?:^|[\s,])max-age\s*=\s*\"?(\d{1,9})", re.IGNORECASE | re.ASCII)
+
+
+class BadUrlError(UsageError):
+    """The text is no web address."""
+
+
+class FetchError(NewsreelError):
+    """A document or stream could not be had.
+
+    Attributes:
+        status: the HTTP status, None where no answer came.
+        passing: it may go better later: the network, a timeout, 408, 425, 429 or 5xx.
+        retry_after: seconds for which the server asked to be left alone, None where it did not ask.
+    """
+
+    def __init__(
+        self, message: str, *, status: int | None = None, passing: bool, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.passing = passing
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """What makes the next request conditional (RFC 9110, section 8.8): ``ETag`` and ``Last-Modified`` as they came."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+
+    def headers(self) -> dict[str, str]:
+        """Give the request headers that ask for the document only if it changed."""
+        asked = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
+        return {name: value for name, value in asked.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """An answer: 200 with its body, or 304 with an empty one.
+
+    Attributes:
+        url: where it came from in the end, after redirects.
+        content_type: as the server sent it, parameters included; None where it sent none.
+        max_age: seconds for which asking again is of no use (RFC 9111), None where the server says nothing of it.
+        links: the raw ``Link`` headers.
+    """
+
+    url: str
+    status: int
+    body: bytes
+    content_type: str | None
+    validators: Validators
+    max_age: float | None
+    links: tuple[str, ...]
+
+    @property
+    def unchanged(self) -> bool:
+        """Tell whether the document is what it was at the request that gave the validators."""
+        return self.status == 304
+
+
+def open_session() -> aiohttp.ClientSession:
+    """Open a session that says who it is. Use it as an async context manager, one for a program's life."""
+    return aiohttp.ClientSession(
+        headers={"User-Agent": USER_AGENT},
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS),
+        cookie_jar=aiohttp.DummyCookieJar(),
+    )
+
+
+async def fetch(
+    session: aiohttp.ClientSession,
+    url: str,
+    *,
+    accept: str = "*/*",
+    validators: Validators | None = None,
+    max_bytes: int = MAX_DOCUMENT_BYTES,
+) -> Fetched:
+    """Get a document, conditionally if ``validators`` are given. Redirects are followed.
+
+    Raises:
+        BadUrlError: ``url`` is no http(s) address.
+        FetchError: no answer, an answer other than 200 and 304, or one that is too large.
+    """
+    headers = {"Accept": accept} | (validators.headers() if validators else {})
+    async with request(session, url, headers=headers) as response:
+        check_status(response)
+        if response.status == 304:
+            return fetched(response, b"", validators)
+        return fetched(response, await read_body(response, max_bytes))
+
+
+@contextlib.asynccontextmanager
+async def request(
+    session: aiohttp.ClientSession,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    read_seconds: float = READ_SECONDS,
+) -> AsyncGenerator[aiohttp.ClientResponse, None]:
+    """Send a GET and give the response while its body is still to come; the network's errors become FetchErrors."""
+    check_url(url)
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=read_seconds)
+    try:
+        async with session.get(url, headers=dict(headers), timeout=timeout) as response:
+            yield response
+    except aiohttp.TooManyRedirects:
+        raise FetchError(f"{url} redirects in circles; check the address", passing=False) from None
+    except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:  # where a redirect points
+        raise FetchError(f"{url} leads to {_line(error)!r}, which is no web address", passing=False) from None
+    except aiohttp.ClientSSLError as error:
+        raise FetchError(f"cannot trust {url}: {_line(error)}", passing=False) from None
+    except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError) as error:
+        raise FetchError(f"cannot reach {url}: {_why(error)}", passing=True) from None
+    except aiohttp.ClientError as error:
+        raise FetchError(f"{url} does not answer in HTTP: {_line(error)}", passing=True) from None
+
+
+def check_url(url: str) -> None:
+    """Refuse what is no http(s) address.
+
+    Raises:
+        BadUrlError: with a proposal where the scheme was left out.
+    """
+    try:
+        parts = urlsplit(url)
+        named = bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        raise BadUrlError(f"{_line(url)!r} is no web address; one looks like https://example.org/live/") from None
+    if parts.scheme in {"http", "https"} and named:
+        return
+    if "://" not in url and re.match(r"[\w.\-]+(?::\d+)?(?:/|$)", url):
+        raise BadUrlError(f"{_line(url)!r} is no web address; did you mean http://{_line(url)}?")
+    raise BadUrlError(f"{_line(url)!r} is no web address; one begins with http:// or https://")
+
+
+def check_status(response: aiohttp.ClientResponse) -> None:
+    """Let 200, 204 and 304 pass.
+
+    Raises:
+        FetchError: any other status.
+    """
+    status = response.status
+    if status in {200, 204, 304}:
+        return
+    passing = status in _TRY_LATER or status >= 500
+    mend = {
+        401: "it wants a login, which newsreel has not",
+        403: "it does not want to be read by this program",
+        404: "check the address",
+        410: "it is gone for good",
+    }.get(status, "try again later" if passing else "check the address")
+    answer = f"{status} {_line(response.reason or '')}".rstrip()
+    raise FetchError(
+        f"{_line(response.url)} answers {answer}; {mend}",
+        status=status,
+        passing=passing,
+        retry_after=_retry_after(response.headers),
+    )
+
+
+async def read_body(response: aiohttp.ClientResponse, max_bytes: int = MAX_DOCUMENT_BYTES) -> bytes:
+    """Read a whole body, decompressed, but no more than ``max_bytes``.
+
+    Raises:
+        FetchError: it is larger.
+    """
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > max_bytes:
+            raise FetchError(f"{response.url} sends more than {max_bytes:,} bytes; that is no feed", passing=False)
+    return bytes(body)
+
+
+def fetched(response: aiohttp.ClientResponse, body: bytes, before: Validators | None = None) -> Fetched:
+    """Make the answer of a response; a 304 without validators of its own keeps those ``before``."""
+    headers = response.headers
+    validators = Validators(headers.get("ETag"), headers.get("Last-Modified"))
+    return Fetched(
+        url=str(response.url),
+        status=response.status,
+        body=body,
+        content_type=headers.get("Content-Type"),
+        validators=before if before and validators == Validators() else validators,
+        max_age=_max_age(headers),
+        links=tuple(headers.getall("Link", ())),
+    )
+
+
+def _max_age(headers: CIMultiDictProxy[str]) -> float | None:
+    control = ",".join(headers.getall("Cache-Control", ()))
+    if re.search(r"\bno-(?:cache|store)\b", control, re.IGNORECASE):
+        return 0.0
+    found = _MAX_AGE.search(control)
+    return float(found[1]) if found else None
+
+
+def _retry_after(headers: CIMultiDictProxy[str]) -> float | None:
+    """Read ``Retry-After``: seconds or a date (RFC 9110, section 10.2.3)."""
+    value = headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"[0-9]{1,12}", value):
+        return min(float(value), MAX_WAIT_SECONDS)
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    wait = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - datetime.now(UTC)
+    return min(max(wait.total_seconds(), 0.0), MAX_WAIT_SECONDS)
+
+
+def _why(error: BaseException) -> str:
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return "no such host is known"
+        case aiohttp.SocketTimeoutError():
+            return "it fell silent"
+        case TimeoutError():
+            return "it does not answer"
+        case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError() | ConnectionResetError():
+            return "the connection was cut"
+        case aiohttp.ClientConnectorError() if isinstance(error.os_error, ConnectionRefusedError):
+            return "nothing listens there; is the server running?"
+    return _line(error)
+
+
+def _line(text: object) -> str:
+    return clean_line(str(text))[:200]
