@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from shared.errors import UsageError
 from shared.event import DeleteEvent, PostEvent, UpdateEvent
 
 if TYPE_CHECKING:
@@ -14,6 +15,15 @@ if TYPE_CHECKING:
 
 TimeSource = Literal["own", "section", "header", "url", "relative", "interpolated"]
 TimePrecision = Literal["second", "minute", "hour", "day", "month"]
+
+
+class SourceError(UsageError):
+    """A source that is refused: what is wrong with it, in which file and on which line, how to mend it."""
+
+    @classmethod
+    def at(cls, name: str, line: int | None, what: str) -> SourceError:
+        """Make the error of a file and, where there is one, a line: ``page.txt:8: …``."""
+        return cls(f"{name}:{line}: {what}" if line is not None else f"{name}: {what}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +37,12 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A line that is in no post and no header field. ``why`` is a stable word: ``control``, ``dangling-link``."""
+    """A line that is in no post and no header field. ``why`` is a stable word.
+
+    ``control`` (a label of the page), ``dangling-link`` (a sentence whose link is lost), ``navigation`` and
+    ``preamble`` (above the first post), ``page-stamp`` (an update stamp that says no moment), ``repeated-stamp``,
+    ``empty-post`` (a time, or a time and names, with nothing under it).
+    """
 
     line: int
     text: str

@@ -1,0 +1,268 @@
+"""Transcripts: the corpus, the examples, the real page, and that nothing vanishes whatever the input."""
+
+import json
+import re
+import time
+from contextlib import suppress
+from datetime import UTC
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from publisher.render.report import report
+from publisher.sources.opening import read
+from publisher.sources.reading import SourceError
+from publisher.sources.transcript.bylines import read_byline
+from publisher.sources.transcript.stamps import read_stamp
+from shared.text import clean_line
+
+ROOT = Path(__file__).parent.parent
+CORPUS = sorted((ROOT / "tests/corpus/transcript").glob("*.txt"))
+EXAMPLES = sorted((ROOT / "examples").glob("*.txt"))
+REAL_PAGE = ROOT.parent / "shared/samples/live-blog-2023-02-01.txt"
+
+
+def reading_of(text):
+    return read(text.encode(), "page.txt")
+
+
+def unaccounted(text, reading):
+    """List the lines of ``text`` that the reading holds nowhere: the check knows no grammar, only the report."""
+    said = report(reading)
+    dropped = {d["line"]: d["text"] for d in said["dropped"]}
+    posts = sorted(said["posts"], key=lambda p: p["line"])
+    lost = []
+    for number, raw in enumerate(re.split(r"\r\n|\n|\r", text), 1):
+        line = clean_line(raw)
+        owners = [p for p in posts if p["line"] <= number]
+        if not line or dropped.get(number) == line or (owners and owners[-1]["line"] == number):
+            continue
+        held = _in_post(line, owners[-1]) if owners else _in_header(line, said)
+        if not held:
+            lost.append((number, line))
+    return lost
+
+
+def _in_header(line, said):
+    count = said["source"]["claimed_posts"]
+    return (
+        line == said["title"]
+        or (line.lower().startswith("updated") and said["updated"] is not None)
+        or (count is not None and line.lower().replace(",", "") in {f"{count} posts", f"{count} updates"})
+        or (said["authors"] and all(a["name"] in line for a in said["authors"]))
+    )
+
+
+def _in_post(line, post):
+    pictures = [f"{i['caption']} ({i['credit']})" if i["credit"] else i["caption"] for i in post["images"]]
+    return (
+        line == post["title"]
+        or {line, re.sub(r"^[•*-] ", "", line)} & set(post["content_text"].split("\n\n"))
+        or any(plain(line) in {plain(p), plain(i["caption"])} for p, i in zip(pictures, post["images"], strict=True))
+        or (post["authors"] and all(a["name"] in line for a in post["authors"]))
+    )
+
+
+def plain(text):
+    return re.sub(r"[^\w]+", " ", text).strip()
+
+
+@pytest.mark.parametrize("page", CORPUS, ids=lambda p: p.stem)
+def test_corpus(page):
+    reading = read(page.read_bytes(), page.name)
+    assert report(reading) == json.loads(page.with_suffix(".json").read_text("utf-8"))
+    assert unaccounted(page.read_text("utf-8"), reading) == []
+
+
+def test_corpus_has_an_expectation_for_every_case_and_none_too_many():
+    assert len(CORPUS) >= 12
+    assert {p.stem for p in CORPUS} == {p.stem for p in (ROOT / "tests/corpus/transcript").glob("*.json")}
+
+
+@pytest.mark.parametrize("page", EXAMPLES, ids=lambda p: p.stem)
+def test_examples_read_whole(page):
+    text = page.read_text("utf-8")
+    reading = read(page.read_bytes(), page.name)
+    assert len(reading.posts) == reading.header.claimed_posts >= 4
+    assert {d.code for d in reading.doubts} <= {"out-of-order"}
+    assert {d.why for d in reading.dropped} == {"control", "dangling-link"}
+    assert all(post.title and post.authors for post in reading.posts)
+    assert len({post.story_time.date() for post in reading.posts}) == 2  # every example runs past midnight
+    assert unaccounted(text, reading) == []
+
+
+def test_real_page():
+    if not REAL_PAGE.exists():
+        pytest.skip(f"the real page is not there: {REAL_PAGE}")
+    reading = read(REAL_PAGE.read_bytes(), REAL_PAGE.name)
+    said = report(reading)
+    text = REAL_PAGE.read_text("utf-8")
+    assert said["source"]["claimed_posts"] == len(said["posts"]) == 6
+    assert [p.story_time.astimezone(UTC).isoformat(timespec="minutes") for p in reading.posts] == [
+        f"2023-02-01T{clock}+00:00" for clock in ("00:42", "00:43", "00:51", "04:16", "04:24", "05:22")
+    ]
+    assert [p["id"].split("-")[0] for p in said["posts"]] == [
+        f"20230201T{clock}Z" for clock in ("0042", "0043", "0051", "0416", "0424", "0522")
+    ]
+    assert {p["published"][-6:] for p in said["posts"]} == {"-05:00"}
+    assert [p["line"] for p in said["posts"]] == [114, 97, 38, 73, 56, 8]
+    assert [len(p["authors"]) for p in said["posts"]] == [2, 4, 2, 1, 1, 4]
+    assert [bool(p["authors"][-1].get("location")) for p in said["posts"]] == [False, False, False, True, False, False]
+    assert len(said["authors"]) == 7
+    assert said["updated"] == "2023-02-02T01:28:00-05:00"
+    assert said["language"] == "en"
+    assert [(w["code"], w["line"]) for w in said["warnings"]] == [("out-of-order", 38)]
+    assert [(d["why"], d["line"]) for d in said["dropped"]] == [
+        ("control", 7), ("dangling-link", 54), ("dangling-link", 112),
+    ]  # fmt: skip
+    assert [p["content_html"].count("<blockquote>") for p in said["posts"]] == [1, 1, 0, 0, 0, 0]
+    assert [p["content_html"].count("<strong>") for p in said["posts"]] == [0, 0, 0, 1, 0, 1]
+    [(place, image)] = [(n, i) for n, p in enumerate(said["posts"]) for i in p["images"]]
+    assert place == 4 and image["credit"].count("/") == 2
+    everything = json.dumps(said["posts"][4]["content_html"], ensure_ascii=False)
+    assert everything.count(image["caption"]) == 1 and image["caption"] not in said["posts"][4]["content_text"]
+    assert unaccounted(text, reading) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "mend"),
+    [
+        ("3:44 a.m.", "has no date"),
+        ("3:44 a.m. ET, March 15", "has no year"),
+        ("3:44 a.m., March 15, 2020", "names no time zone"),
+        ("3:44 a.m. QQT, March 15, 2020", "does not know, QQT"),
+        ("3:44 a.m. ET, February 30, 2020", "no day of the calendar"),
+        ("31:44 ET, March 15, 2020", "no time of day"),
+    ],
+)
+def test_times_that_cannot_be_dated_are_refused_with_line_and_mend(line, mend):
+    with pytest.raises(SourceError, match=re.escape(mend)) as refusal:
+        reading_of(f"A title\n\n{line}\n\nHeadline\n\nBody.\n")
+    assert str(refusal.value).startswith("page.txt:3: ")
+    assert "12:22 a.m. ET, February 1, 2023" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "At 7:51 p.m. ET, March 3, 2024 the siren went",
+        "7:51 p.m. ET, March 3, 2024: the siren goes",
+        "12", "2024", "6 Posts", "3-0", "90 min", "107'", "14.6 overs", "March 3, 2024", "12:22 a.m. in the morning",
+        "1" * 79, "", "7:51 p.m. ET, March 3, 2024" + " " * 3 + "x" * 60,
+    ],
+)  # fmt: skip
+def test_what_is_more_than_a_moment_or_less_is_no_stamp(line):
+    assert read_stamp(line) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "The gates at Millbrook were shut at dusk.",
+        "From Tuesday on, the ferry sails again.",
+        "By 9 p.m. the water had gone",
+        "From London to Paris",
+        "Millbrook and Upper Reach",
+        "Finch and Odell",
+        "He and She and It",
+        "Ada Finch, who saw it, and Lars Odell",
+        "Ada Finch, Lars Odell and 3 others",
+        "",
+        "From ",
+    ],
+)
+def test_what_is_no_byline(line):
+    assert read_byline(line) is None
+
+
+def test_a_post_keeps_its_id_when_newer_posts_are_added():
+    posts = [f"8:3{n // 2} p.m. ET, March 3, 2024\n\nWater update\n\nReport {n}.\n" for n in range(8)]
+    pages = ["\n".join(reversed(posts[:count])) for count in range(1, 9)]
+    ids = [[post.id for post in reading_of(page).posts] for page in pages]
+    assert all(longer[: len(shorter)] == shorter for shorter, longer in pairwise(ids))
+    assert len(set(ids[-1])) == 8
+
+
+def test_line_ends_and_a_missing_last_one_change_nothing():
+    text = CORPUS[0].read_text("utf-8").rstrip("\n")
+    expected = report(reading_of(text))
+    for end in ("\r\n", "\r"):
+        assert report(reading_of(text.replace("\n", end))) == expected
+
+
+LINES = sorted({line for page in CORPUS for line in page.read_text("utf-8").split("\n")})
+TEXTS = [page.read_text("utf-8") for page in (*CORPUS, *(p for p in EXAMPLES if p.stat().st_size < 10_000))]
+
+
+@st.composite
+def cut_pages(draw):
+    """Cut two pages anywhere and join the pieces."""
+    first, second = draw(st.sampled_from(TEXTS)), draw(st.sampled_from(TEXTS))
+    head = first[draw(st.integers(0, len(first))) :]
+    tail = second[: draw(st.integers(0, len(second)))]
+    return head + draw(st.sampled_from(["", "\n", "\n\n", "\r\n"])) + tail
+
+
+@settings(max_examples=400, deadline=None)
+@given(cut_pages() | st.lists(st.sampled_from(LINES), max_size=40).map("\n".join))
+def test_no_line_vanishes_from_any_page(text):
+    try:
+        reading = reading_of(text)
+    except SourceError:
+        return
+    assert unaccounted(text, reading) == []
+    ids = [post.id for post in reading.posts]
+    assert len(set(ids)) == len(ids) and all(re.fullmatch(r"\d{8}T\d{4}Z-[a-z0-9-]+", i) for i in ids)
+    times = [post.story_time for post in reading.posts]
+    assert times == sorted(times)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from(LINES) | st.text(max_size=80), max_size=20).map("\n".join) | st.text())
+def test_hostile_text_is_read_or_refused(text):
+    data = text.encode("utf-8", "surrogatepass")
+    with suppress(SourceError):
+        report(read(data, "page.txt"))
+
+
+STAMP = "8:02 p.m. ET, March 3, 2024\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "word " * 190_000,
+        "(" * 950_000,
+        "https://" * 110_000,
+        "http://a.b/( " * 70_000,
+        "A, " * 300_000,
+        "\N{LEFT DOUBLE QUOTATION MARK}\n" * 300_000,
+        "a\n" * 300_000,
+        "• x\n" * 100_000,
+        "Read more\n" * 100_000,
+    ],
+    ids=["words", "brackets", "link", "links", "commas", "quotes", "lines", "bullets", "dangling"],
+)
+def test_big_input_takes_linear_time(body):
+    began = time.process_time()
+    assert report(reading_of(STAMP + "\nHeadline\n\n" + body))["posts"][0]["title"] == "Headline"
+    assert time.process_time() - began < 10
+
+
+def test_a_line_that_is_no_line_of_text_is_refused():
+    with pytest.raises(SourceError, match=r"^page\.txt:5: the line has over 1,000,000 characters"):
+        reading_of(STAMP + "\nHeadline\n\n" + "word " * 1_000_000)
+
+
+def test_twenty_thousand_posts_are_read_in_seconds():
+    page = "\n".join(
+        f"{n // 60 % 12 + 1}:{n % 60:02} p.m. ET, March {n // 720 % 28 + 1}, 2024\n\nReport number {n}\n\n"
+        f"From Lockside's Ada Finch\n\nThe water is at {n} now.\n"
+        for n in range(20_000)
+    )
+    began = time.process_time()
+    assert len(reading_of(page).posts) == 20_000
+    assert time.process_time() - began < 10  # under 3 on an idle machine
