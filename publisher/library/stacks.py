@@ -1,0 +1,238 @@
+"""The library's file: its tables, when it can be trusted, and the takes that the posts belong to.
+
+One SQLite file of one process. Nothing is synced to the disk while it runs (``synchronous=OFF``): the log is what
+lasts, and a copy that may have suffered is made anew from it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.errors import NewsreelError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+APPLICATION_ID = 0x6E726C62  # "nrlb"
+SCHEMA_VERSION = 1
+SWEPT_POSTS = 100
+"""Posts of ended takes that are deleted with each filing, so that the reset of a long story never stops the loop."""
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_TABLES = (
+    "CREATE TABLE meta (epoch TEXT NOT NULL, opened_in TEXT)",
+    # A take is what is out between two resets of a channel. Its number is the library's own.
+    "CREATE TABLE take (id INTEGER PRIMARY KEY AUTOINCREMENT, ended INTEGER NOT NULL DEFAULT 0)",
+    """CREATE TABLE shelf (
+        id INTEGER PRIMARY KEY,
+        channel TEXT NOT NULL UNIQUE,
+        take INTEGER NOT NULL,
+        head INTEGER NOT NULL DEFAULT 0,
+        posts INTEGER NOT NULL DEFAULT 0,
+        releases INTEGER NOT NULL DEFAULT 0,
+        changed TEXT,
+        reset_seq INTEGER,
+        reset TEXT
+    )""",
+    # A tombstone has no post, and knows how many posts had been released first when it was put up.
+    """CREATE TABLE post (
+        id INTEGER PRIMARY KEY,
+        take INTEGER NOT NULL,
+        slug TEXT NOT NULL,
+        first_seq INTEGER NOT NULL,
+        first_released TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        released TEXT NOT NULL,
+        story_time TEXT NOT NULL,
+        gone_after INTEGER,
+        post TEXT,
+        UNIQUE (take, slug)
+    )""",
+    "CREATE INDEX post_out ON post (take, first_seq, slug) WHERE gone_after IS NULL",
+    "CREATE INDEX post_gone ON post (take, gone_after) WHERE gone_after IS NOT NULL",
+    "CREATE TABLE author (id INTEGER PRIMARY KEY, take INTEGER NOT NULL, author TEXT NOT NULL, UNIQUE (take, author))",
+    """CREATE TABLE credit (
+        take INTEGER NOT NULL,
+        first_seq INTEGER NOT NULL,
+        place INTEGER NOT NULL,
+        author INTEGER NOT NULL,
+        PRIMARY KEY (take, first_seq, place)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX credit_by_author ON credit (author, first_seq, place)",
+    """CREATE TABLE clock (
+        shelf INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        event TEXT NOT NULL,
+        PRIMARY KEY (shelf, seq)
+    ) WITHOUT ROWID""",
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    f"PRAGMA user_version = {SCHEMA_VERSION}",
+)
+
+
+class LibraryError(NewsreelError):
+    """The library could not be opened, read or written."""
+
+
+class Stacks:
+    """The library's file. A take is what is out between two resets of a channel; its number is the library's own."""
+
+    def __init__(self, path: str, connection: sqlite3.Connection) -> None:
+        self._path = path
+        self._connection = connection
+        self._ended = [take for (take,) in connection.execute("SELECT id FROM take WHERE ended")]
+
+    @classmethod
+    def open(cls, path: str, epoch: str) -> Stacks:
+        """Open the file at ``path``, or begin one; ``:memory:`` lives in memory, an empty path in a temporary file.
+
+        What was filed from a log of another epoch, by another version, or before a power cut, is thrown away.
+        A process that finds the file taken gets a temporary one.
+
+        Raises:
+            UsageError: the file is something else.
+            LibraryError: the file cannot be opened.
+        """
+        with _told(path, "opened"):
+            try:
+                return cls._open(path, epoch)
+            except sqlite3.OperationalError as error:
+                if path and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                    return cls._open("", epoch)
+                raise
+
+    @classmethod
+    def _open(cls, path: str, epoch: str) -> Stacks:
+        connection = sqlite3.connect(path, timeout=0, isolation_level=None)
+        try:
+            _settle(connection)
+            if _is_new(connection, path):
+                _begin(connection, epoch)
+            elif not _is_trusted(connection, epoch):
+                connection.close()
+                for suffix in ("", "-wal", "-shm"):
+                    Path(path + suffix).unlink(missing_ok=True)
+                connection = sqlite3.connect(path, timeout=0, isolation_level=None)
+                _settle(connection)
+                _begin(connection, epoch)
+            connection.execute("UPDATE meta SET opened_in = ?", (_boot(),))
+            return cls(path, connection)
+        except BaseException:
+            connection.close()
+            raise
+
+    def close(self) -> None:
+        """Close, and bring the file safely to the disk, so that the next start need not make it anew."""
+        with suppress(sqlite3.Error):  # what fails here only means that the next start makes it anew
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.execute("UPDATE meta SET opened_in = NULL")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._connection.close()
+
+    def execute(self, statement: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
+        """Run one statement. Raises LibraryError."""
+        with _told(self._path, "used"):
+            return self._connection.execute(statement, values)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make what is written in the ``with`` block visible together, or not at all."""
+        ended = list(self._ended)
+        self.execute("BEGIN")
+        try:
+            yield
+            self.execute("COMMIT")
+        except BaseException:
+            self._ended = ended
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def begin_take(self) -> int:
+        """Give the number of a new, empty take."""
+        return self.execute("INSERT INTO take DEFAULT VALUES").lastrowid or 0
+
+    def end_take(self, take: int) -> None:
+        """Leave a take to be swept away, a little with each filing."""
+        self.execute("UPDATE take SET ended = 1 WHERE id = ?", (take,))
+        self._ended.append(take)
+
+    def sweep(self, filed: int) -> None:
+        """Delete some posts of an ended take, more than the ``filed`` that have just come in."""
+        if not self._ended:
+            return
+        take, limit = self._ended[0], max(SWEPT_POSTS, 2 * filed)
+        swept = self.execute(
+            "DELETE FROM post WHERE id IN (SELECT id FROM post WHERE take = ? LIMIT ?)", (take, limit)
+        ).rowcount
+        swept += self.execute(
+            "DELETE FROM credit WHERE take = ? AND first_seq IN (SELECT first_seq FROM credit WHERE take = ? LIMIT ?)",
+            (take, take, limit),
+        ).rowcount
+        if not swept:
+            self.execute("DELETE FROM author WHERE take = ?", (take,))
+            self.execute("DELETE FROM take WHERE id = ?", (take,))
+            self._ended.remove(take)
+
+
+def _settle(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    connection.execute("PRAGMA synchronous = OFF")
+
+
+def _ask(connection: sqlite3.Connection, statement: str) -> int:
+    return int(connection.execute(statement).fetchone()[0])
+
+
+def _is_new(connection: sqlite3.Connection, path: str) -> bool:
+    """Tell whether the file is empty. Raises UsageError if it is something else than a library."""
+    application = _ask(connection, "PRAGMA application_id")
+    empty = application == 0 and _ask(connection, "SELECT count(*) FROM sqlite_master") == 0
+    if not empty and application != APPLICATION_ID:
+        raise UsageError(f"{path} is a database, but no newsreel library; name another path")
+    return empty
+
+
+def _is_trusted(connection: sqlite3.Connection, epoch: str) -> bool:
+    """Tell whether a library is a whole copy of the right log."""
+    if _ask(connection, "PRAGMA user_version") != SCHEMA_VERSION:
+        return False
+    filed_from, opened_in = connection.execute("SELECT epoch, opened_in FROM meta").fetchone()
+    # Where it was not closed but the machine has not been restarted since, the kernel still had every byte of it.
+    return bool(filed_from == epoch and (opened_in is None or (opened_in and opened_in == _boot())))
+
+
+def _begin(connection: sqlite3.Connection, epoch: str) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("BEGIN IMMEDIATE")
+    for statement in _TABLES:
+        connection.execute(statement)
+    connection.execute("INSERT INTO meta (epoch) VALUES (?)", (epoch,))
+    connection.execute("COMMIT")
+
+
+def _boot() -> str:
+    """Tell this start of the machine from others; empty where the system does not say."""
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return ""
+
+
+@contextmanager
+def _told(path: str, what: str) -> Iterator[None]:
+    """Turn what SQLite says into one line for people."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the low byte is the primary code
+        mend = {
+            sqlite3.SQLITE_BUSY: "another process holds it; end that one",
+            sqlite3.SQLITE_FULL: "free space on its disk",
+            sqlite3.SQLITE_NOTADB: "it is no newsreel library; name another path",
+            sqlite3.SQLITE_CANTOPEN: "see that its folder exists and may be written to",
+        }.get(code, "stop, delete it and start again: it is rebuilt from the log")
+        raise LibraryError(f"the library {path} could not be {what} ({error}); {mend}") from error

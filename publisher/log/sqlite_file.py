@@ -1,0 +1,311 @@
+"""The log's file: one SQLite connection and every statement that is said to it. Blocking, of one thread at a time.
+
+``seq`` is AUTOINCREMENT because a plain rowid would give a pruned head's number a second time
+(https://www.sqlite.org/autoinc.html). ``synchronous=FULL`` because in WAL mode NORMAL may lose committed events in a
+power cut (https://www.sqlite.org/pragma.html#pragma_synchronous).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from publisher.log.contract import LogError, StaleAppendError
+from publisher.log.epoch import draw_epoch
+from shared.errors import UsageError
+from shared.event import Logged, Position, decode_event, encode_event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from publisher.log.contract import Draft, Kind
+
+APPLICATION_ID = 0x6E726C67  # "nrlg"
+SCHEMA_VERSION = 1
+BUSY_SECONDS = 10.0
+"""How long to wait for another process that writes to the same file; its commits take milliseconds."""
+
+_PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL}  # what may be over at the next append; all else is for good
+
+_TABLES = (
+    "CREATE TABLE meta (epoch TEXT NOT NULL)",
+    "CREATE TABLE channel (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, pruned INTEGER NOT NULL DEFAULT 0)",
+    """CREATE TABLE event (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        channel INTEGER NOT NULL REFERENCES channel (id),
+        key TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        released_at TEXT NOT NULL,
+        event TEXT NOT NULL,
+        UNIQUE (channel, key)
+    )""",
+    "CREATE INDEX event_by_seq ON event (channel, seq)",
+    "CREATE INDEX event_by_kind ON event (channel, kind, seq)",
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    f"PRAGMA user_version = {SCHEMA_VERSION}",
+)
+_READ = """
+SELECT seq, key, released_at, event FROM event
+WHERE channel = (SELECT id FROM channel WHERE name = :channel)
+  AND seq > max(:after, (SELECT pruned FROM channel WHERE name = :channel))
+ORDER BY seq LIMIT :limit
+"""
+_FIND = """
+SELECT seq, key, released_at, event FROM event
+WHERE channel = (SELECT id FROM channel WHERE name = ?) AND key = ?
+"""
+_LATEST = """
+SELECT seq, key, released_at, event FROM event
+WHERE channel = (SELECT id FROM channel WHERE name = ?) AND kind = ?
+ORDER BY seq DESC LIMIT 1
+"""
+_HEAD = """
+SELECT max(pruned, coalesce((SELECT max(seq) FROM event WHERE channel = channel.id), 0))
+FROM channel WHERE name = ?
+"""
+_INSERT = """
+INSERT INTO event (channel, key, kind, released_at, event)
+VALUES ((SELECT id FROM channel WHERE name = ?), ?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
+_PRUNE = """
+DELETE FROM event WHERE channel = :id AND seq <= :upto
+  AND seq <> coalesce((SELECT max(seq) FROM event WHERE channel = :id AND kind = 'reset'), 0)
+  AND seq <> coalesce((SELECT max(seq) FROM event WHERE channel = :id AND kind = 'clock'), 0)
+"""
+
+
+class BrokenLogError(LogError):
+    """The medium failed in a way that leaves in doubt what it holds: nothing more may be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a group: ``logged`` answers the drafts, ``fresh`` are those that are new, after ``before``."""
+
+    logged: list[Logged]
+    fresh: list[Logged]
+    before: int
+
+
+class LogFile:
+    """One connection to a log's file."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self.epoch = ""
+        self._connection = connection
+
+    @classmethod
+    def open(cls, path: Path) -> LogFile:
+        """Open the log at ``path`` for writing, or begin one.
+
+        Raises:
+            UsageError: the file is something else, or of a newer newsreel.
+            LogError: the file cannot be opened.
+        """
+        file = cls(path, _connect(path))
+        try:
+            with file.told("opened"):
+                file._begin_or_check()
+                file._connection.execute("PRAGMA synchronous = FULL")
+                (file.epoch,) = file._connection.execute("SELECT epoch FROM meta").fetchone()
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def reader(self) -> LogFile:
+        """Open a second connection to the same log, which cannot write."""
+        file = LogFile(self.path, _connect(self.path))
+        file.epoch = self.epoch
+        file._connection.execute("PRAGMA query_only = ON")
+        return file
+
+    def close(self) -> None:
+        """Close the connection; SQLite moves the write-ahead log into the file when the last one closes."""
+        self._connection.close()
+
+    def _begin_or_check(self) -> None:
+        """Look before touching: a file that is not ours stays as it is."""
+        application, version, tables = self._marks()
+        if application == 0 and tables == 0:
+            _set_wal(self._connection)
+            self.begin()
+            if not self._marks()[0]:  # else another process has begun the log in the meantime
+                for statement in _TABLES:
+                    self._connection.execute(statement)
+                self._connection.execute("INSERT INTO meta VALUES (?)", (draw_epoch(),))
+            self.commit()
+        elif application != APPLICATION_ID:
+            raise UsageError(f"{self.path} is a database, but no newsreel log; name another path")
+        elif version > SCHEMA_VERSION:
+            raise UsageError(
+                f"{self.path} was written by a newer newsreel (log schema {version}, this one knows {SCHEMA_VERSION}); "
+                "update newsreel or name another path"
+            )
+
+    def _marks(self) -> tuple[int, int, int]:
+        def ask(statement: str) -> int:
+            return int(self._connection.execute(statement).fetchone()[0])
+
+        return ask("PRAGMA application_id"), ask("PRAGMA user_version"), ask("SELECT count(*) FROM sqlite_master")
+
+    # Writing. The writer begins a transaction, runs groups in it, commits.
+
+    def begin(self) -> None:
+        """Begin a transaction that may write, waiting for other processes."""
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        """Make the transaction durable."""
+        self._connection.execute("COMMIT")
+
+    def rollback(self) -> None:
+        """Undo the transaction, if one is open."""
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    @contextmanager
+    def group(self) -> Iterator[None]:
+        """Undo what is written in the ``with`` block if it fails, and no more than that."""
+        self._connection.execute("SAVEPOINT one_group")
+        try:
+            yield
+        except BaseException:
+            if self._connection.in_transaction:  # SQLite ends the whole transaction itself when the medium fails
+                self._connection.execute("ROLLBACK TO one_group")
+            raise
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("RELEASE one_group")
+
+    def append(self, channel: str, drafts: Sequence[Draft], expect: int | None) -> Written:
+        """Write the drafts whose keys are new.
+
+        Raises:
+            StaleAppendError: a key is new and ``expect`` is not the head.
+        """
+        self._connection.execute("INSERT INTO channel (name) VALUES (?) ON CONFLICT DO NOTHING", (channel,))
+        before = self.head(channel)
+        logged: list[Logged] = []
+        fresh: list[Logged] = []
+        for draft in drafts:
+            released = draft.released_at.isoformat()
+            text = encode_event(draft.event).decode()
+            inserted = self._connection.execute(_INSERT, (channel, draft.key, draft.event.kind, released, text))
+            if not inserted.rowcount:
+                known = self._connection.execute(_FIND, (channel, draft.key)).fetchone()
+                logged.append(self._logged(known))
+                continue
+            if expect not in {None, before}:
+                raise StaleAppendError(f"the log's head is {before}, not {expect}; read on, then append")
+            one = Logged(Position(self.epoch, inserted.lastrowid or 0), draft.key, draft.released_at, draft.event)
+            logged.append(one)
+            fresh.append(one)
+        return Written(logged, fresh, before)
+
+    def prune(self, channel: str, upto: int, limit: int) -> bool:
+        """Forget up to ``limit`` events; True if there may be more to forget."""
+        known = self._connection.execute("SELECT id, pruned FROM channel WHERE name = ?", (channel,)).fetchone()
+        if known is None:
+            return False
+        channel_id, pruned = known
+        (last, count) = self._connection.execute(
+            "SELECT max(seq), count(*) FROM "
+            "(SELECT seq FROM event WHERE channel = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?)",
+            (channel_id, pruned, upto, limit),
+        ).fetchone()
+        if last is None:
+            return False
+        self._connection.execute("UPDATE channel SET pruned = ? WHERE id = ?", (last, channel_id))
+        self._connection.execute(_PRUNE, {"id": channel_id, "upto": last})
+        return bool(count == limit)
+
+    # Reading. Each statement is a short transaction of its own: a long one would pin the write-ahead log.
+
+    def read(self, channel: str, after: int, limit: int) -> list[Logged]:
+        """Give up to ``limit`` events above ``after``, in order, none that was pruned."""
+        rows = self._connection.execute(_READ, {"channel": channel, "after": after, "limit": limit}).fetchall()
+        return [self._logged(row) for row in rows]
+
+    def latest(self, channel: str, kinds: Sequence[Kind]) -> Logged | None:
+        """Give the newest event of one of ``kinds``."""
+        rows = (self._connection.execute(_LATEST, (channel, kind)).fetchone() for kind in kinds)
+        newest = max((row for row in rows if row), default=None)
+        return self._logged(newest) if newest else None
+
+    def head(self, channel: str) -> int:
+        """Tell the newest sequence number, pruned or not; 0 if there never was one."""
+        row = self._connection.execute(_HEAD, (channel,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def oldest(self, channel: str) -> int:
+        """Tell the lowest sequence number from which reading is whole."""
+        row = self._connection.execute("SELECT pruned + 1 FROM channel WHERE name = ?", (channel,)).fetchone()
+        return int(row[0]) if row else 1
+
+    def version(self) -> int:
+        """Give a number that changes when *another* connection has committed; costs microseconds."""
+        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+
+    def _logged(self, row: tuple[int, str, str, str]) -> Logged:
+        seq, key, released, text = row
+        try:
+            return Logged(Position(self.epoch, seq), key, datetime.fromisoformat(released), decode_event(text))
+        except ValueError as error:
+            raise LogError(
+                f"event {seq} in {self.path} cannot be read; it was changed by hand, or written by a newer newsreel"
+            ) from error
+
+    @contextmanager
+    def told(self, what: str) -> Iterator[None]:
+        """Turn what SQLite says into one line for people: ``what`` ends "could not be"."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise explain(self.path, error, what) from error
+
+
+def explain(path: Path, error: Exception, what: str) -> LogError:
+    """Say in one line what failed, where, and how to mend it; BrokenLogError where nothing more may be written."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the low byte is the primary code
+    mend = {
+        sqlite3.SQLITE_BUSY: "another process holds it; end that one, or wait and try again",
+        sqlite3.SQLITE_FULL: "free space on its disk and try again",
+        sqlite3.SQLITE_NOTADB: "it is no newsreel log; name another path",
+        sqlite3.SQLITE_CANTOPEN: "see that its folder exists and may be written to",
+        sqlite3.SQLITE_READONLY: "see that the file and its folder may be written to",
+    }.get(code, "check the disk and the file, then start again: what was acknowledged is safe")
+    kind = LogError if code in _PASSING else BrokenLogError
+    return kind(f"the log {path} could not be {what} ({error}); {mend}")
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    try:
+        return sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise explain(path, error, "opened") from error
+
+
+def _set_wal(connection: sqlite3.Connection) -> None:
+    """Switch to write-ahead logging, which another process may be doing at this very moment.
+
+    SQLite answers "locked" to one of the two at once, whatever the timeout, so that they do not wait for each other.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            if mode != "wal":
+                raise sqlite3.OperationalError(f"this file system bears no write-ahead log, mode stays {mode!r}")
+            return

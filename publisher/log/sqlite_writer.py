@@ -1,0 +1,155 @@
+"""The log's one writer: a thread, a queue, and one commit for all that waits in it (group commit).
+
+A commit costs one fsync however much it holds, so while one is on its way to the disk the queue gathers the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from publisher.log.sqlite_file import BrokenLogError, explain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from publisher.log.sqlite_file import LogFile
+
+MAX_GROUPS = 1000
+"""Most groups in one commit, so that the first of them does not wait for ever."""
+LOOK_SECONDS = 0.15
+"""How often to look whether another process has appended, while somebody tails."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something to write. ``write`` runs in the thread, ``committed`` on the loop before ``done`` is resolved."""
+
+    write: Callable[[], Any]
+    committed: Callable[[Any], None]
+    done: asyncio.Future[Any]
+
+
+Outcome = tuple[Job, Any, Exception | None]
+
+
+class Writer:
+    """Owns the writing connection. All methods but the thread's own belong to the loop.
+
+    Args:
+        file: open for writing; closed when the writer ends.
+        on_foreign: called on the loop when another process has written to the file.
+    """
+
+    def __init__(self, file: LogFile, on_foreign: Callable[[], None]) -> None:
+        self._file = file
+        self._on_foreign = on_foreign
+        self._loop = asyncio.get_running_loop()
+        self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._looking = 0
+        self._stopping = False
+        self._broken: str | None = None
+        # A daemon, so that a program that forgets to close still ends; what was acknowledged is on the disk.
+        self._thread = threading.Thread(target=self._run, name=f"log {file.path.name}", daemon=True)
+        self._thread.start()
+
+    async def write(self, write: Callable[[], Any], committed: Callable[[Any], None]) -> Any:
+        """Have ``write`` run in a transaction and give its result once that is durable.
+
+        Who is cancelled while waiting may find it written or not; keys make it safe to try again.
+        """
+        done: asyncio.Future[Any] = self._loop.create_future()
+        self._queue.put(Job(write, committed, done))
+        return await done
+
+    def look(self, more: int) -> None:
+        """Count those who want to hear of other processes: +1 when one comes, -1 when one goes."""
+        self._looking += more
+        if self._looking == 1 and more > 0:
+            self._queue.put(None)  # the thread may sleep without a time limit
+
+    async def stop(self) -> None:
+        """Write what waits, then close the file and end the thread."""
+        self._stopping = True
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _run(self) -> None:
+        seen = self._version()
+        while not (self._stopping and self._queue.empty()):
+            jobs = self._gather()
+            if jobs:
+                outcomes = self._commit(jobs)
+                self._call(partial(_settle, outcomes))
+            if self._looking and (version := self._version()) != seen:
+                seen = version
+                self._call(self._on_foreign)
+        self._file.close()
+
+    def _version(self) -> int | None:
+        try:
+            return self._file.version()
+        except sqlite3.Error:  # those who tail then ask the file themselves, and are told what is wrong with it
+            return None
+
+    def _gather(self) -> list[Job]:
+        """Wait for a job, then take all that wait with it; empty after a mere nudge."""
+        jobs: list[Job] = []
+        try:
+            job = self._queue.get(timeout=LOOK_SECONDS if self._looking else None)
+            while job is not None:
+                jobs.append(job)
+                job = self._queue.get_nowait() if len(jobs) < MAX_GROUPS else None
+        except Empty:
+            pass
+        return jobs
+
+    def _commit(self, jobs: list[Job]) -> list[Outcome]:
+        if self._broken:
+            return [(job, None, BrokenLogError(self._broken)) for job in jobs]
+        try:
+            self._file.begin()
+            outcomes = [self._attempt(job) for job in jobs]
+            self._file.commit()
+        except Exception as error:  # noqa: BLE001 whatever it is, those who wait must hear of it
+            with suppress(Exception):
+                self._file.rollback()
+            failure = explain(self._file.path, error, "written")
+            if isinstance(failure, BrokenLogError):
+                self._broken = str(failure)
+            return [(job, None, type(failure)(str(failure))) for job in jobs]
+        return outcomes
+
+    def _attempt(self, job: Job) -> Outcome:
+        """Run one group; only a failing medium gets past it to the other groups of the commit."""
+        try:
+            with self._file.group():
+                return job, job.write(), None
+        except (sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError) as error:
+            return job, None, error
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # noqa: BLE001 an event that cannot be written down is its sender's trouble only
+            return job, None, error
+
+    def _call(self, what: Callable[[], None]) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(what)
+
+
+def _settle(outcomes: list[Outcome]) -> None:
+    for job, result, error in outcomes:
+        if error is None:
+            job.committed(result)
+        if job.done.done():  # the one who waited was cancelled
+            continue
+        if error is None:
+            job.done.set_result(result)
+        else:
+            job.done.set_exception(error)

@@ -1,0 +1,431 @@
+"""The library agrees with the fold that readers do, and can be trusted or is made anew."""
+
+import asyncio
+import os
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from making import make_post
+
+from publisher.library import Filed, Library, LibraryError, library_path, stacks
+from publisher.log.contract import Draft
+from publisher.log.memory import MemoryStore
+from shared.errors import UsageError
+from shared.event import ClockEvent, DeleteEvent, Logged, Position, PostEvent, ResetEvent, UpdateEvent
+from shared.post import Author
+from shared.story import Story
+
+ROOT = Path(__file__).parent.parent
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+ADA, BEN, ADA_AWAY = Author.of("Ada Quist", "Holmavik"), Author.of("Ben Oru"), Author.of("Ada Quist", "Vik")
+
+
+def logged(seq, event, epoch="k3f9"):
+    return Logged(Position(epoch, seq), f"k{seq}", NOW + timedelta(seconds=seq), event)
+
+
+def post(slug, seq=1, *authors, title=None):
+    return logged(seq, PostEvent(post=make_post(slug, authors=authors, title=title)))
+
+
+def update(slug, seq, *authors, title=None):
+    modified = make_post(slug, minutes=seq).date_published
+    return logged(
+        seq,
+        UpdateEvent(post=make_post(slug, authors=authors, title=title, date_modified=modified, facts={"revision": 2})),
+    )
+
+
+def delete(slug, seq):
+    return logged(seq, DeleteEvent(id=slug, story_time=NOW - timedelta(days=seq)))
+
+
+def reset(seq):
+    return logged(seq, ResetEvent(reason="seek", take=seq, run=1, story_time=NOW))
+
+
+def clock(seq, speed=60.0):
+    return logged(
+        seq, ClockEvent(state="playing", speed=speed, anchor=NOW, elapsed=0, story_time=NOW, run=1, reel="e3b0")
+    )
+
+
+def slugs(filed):
+    return [one.slug for one in filed]
+
+
+@pytest.fixture
+def library():
+    library = Library.open(":memory:", "k3f9")
+    yield library
+    library.close()
+
+
+@pytest.fixture
+def shelf(library):
+    return library.shelf("harbour")
+
+
+def test_an_empty_shelf(library, shelf):
+    assert (shelf.head, shelf.count(), shelf.window(9), shelf.tombstones(9), shelf.authors()) == (0, 0, [], [], ())
+    assert (shelf.changed, shelf.clock, shelf.last_reset, shelf.find("a"), shelf.clock_at(9)) == (None,) * 5
+    assert library.shelf("harbour") is shelf
+
+
+def test_a_post_and_its_update(shelf):
+    first, second = post("a", 3), update("a", 7, title="Changed")
+    shelf.file([first])
+    made = Filed("a", first.event.post, 3, first.released_at, 3, first.released_at, False, first.event.story_time)  # noqa: FBT003
+    assert shelf.find("a") == made
+    assert shelf.window(5) == [made]
+    shelf.file([post("b", 5), second])
+    found = shelf.find("a")
+    assert found.post == second.event.post
+    assert (found.first_seq, found.seq) == (3, 7)
+    assert (found.first_released, found.released) == (first.released_at, second.released_at)
+    assert found.story_time == second.event.story_time
+    assert slugs(shelf.window(5)) == ["b", "a"]
+    assert shelf.changed == second.released_at
+    assert shelf.head == 7
+
+
+def test_a_deleted_post_leaves_a_tombstone(shelf):
+    gone = delete("a", 4)
+    shelf.file([post("a", 1), post("b", 2), gone])
+    stone = shelf.find("a")
+    assert stone.deleted
+    assert stone.post is None
+    assert (stone.first_seq, stone.seq, stone.released, stone.story_time) == (
+        1, 4, gone.released_at, gone.event.story_time,
+    )  # fmt: skip
+    assert shelf.tombstones(5) == [stone]
+    assert slugs(shelf.window(5)) == ["b"]
+    assert shelf.count() == 1
+    assert shelf.changed == gone.released_at
+
+
+def test_deleting_what_is_not_there_changes_nothing(shelf):
+    shelf.file([post("a", 1), delete("a", 2), delete("a", 3), delete("never", 4)])
+    assert shelf.changed == NOW + timedelta(seconds=2)
+    assert shelf.find("a").seq == 2
+    assert shelf.find("never") is None
+    assert shelf.head == 4
+
+
+@pytest.mark.parametrize("again", [post, update])
+def test_a_tombstone_comes_alive_with_a_new_first_release(shelf, again):
+    shelf.file([post("a", 1), post("b", 2), delete("a", 3), again("a", 4)])
+    found = shelf.find("a")
+    assert (found.deleted, found.first_seq, found.first_released) == (False, 4, NOW + timedelta(seconds=4))
+    assert slugs(shelf.window(5)) == ["a", "b"]
+    assert shelf.tombstones(5) == []
+    assert shelf.count() == 2
+
+
+def test_tombstones_last_for_as_many_further_posts_as_the_window_holds(shelf):
+    shelf.file([post("a", 1), post("b", 2), delete("a", 3), delete("b", 4)])
+    assert slugs(shelf.tombstones(2)) == ["b", "a"]
+    shelf.file([post("c", 5), update("c", 6)])
+    assert slugs(shelf.tombstones(2)) == ["b", "a"]
+    shelf.file([post("d", 7)])
+    assert shelf.tombstones(2) == []
+    assert slugs(shelf.tombstones(3)) == ["b", "a"]
+    shelf.file([delete("d", 8)])
+    assert slugs(shelf.tombstones(2)) == ["d"]
+    assert shelf.find("a").deleted  # a permalink answers 410 for ever
+
+
+def test_a_reset_clears_the_posts_and_keeps_the_clocks(shelf):
+    shelf.file([clock(1, 60), post("a", 2, ADA), delete("a", 3), post("b", 4, BEN), reset(5), clock(6, 120)])
+    assert (shelf.window(9), shelf.tombstones(9), shelf.count(), shelf.authors()) == ([], [], 0, ())
+    assert shelf.find("a") is None
+    assert shelf.last_reset == (5, reset(5).event)
+    assert shelf.changed == NOW + timedelta(seconds=5)
+    assert shelf.clock.speed == 120
+    assert [shelf.clock_at(seq).speed for seq in (1, 5, 6, 99)] == [60, 60, 120, 120]
+    assert shelf.clock_at(0) is None
+    shelf.file([post("b", 7)])
+    assert shelf.find("b").first_seq == 7
+
+
+def test_authors_stand_in_the_order_in_which_they_appeared(shelf):
+    shelf.file([post("a", 1, BEN, ADA, BEN), post("b", 2, ADA_AWAY), post("c", 3, ADA)])
+    assert shelf.authors() == (BEN, ADA, ADA_AWAY)
+    shelf.file([delete("a", 4)])
+    assert shelf.authors() == (ADA_AWAY, ADA)
+    shelf.file([update("b", 5, BEN)])
+    assert shelf.authors() == (BEN, ADA)
+
+
+def test_what_is_filed_is_not_filed_twice(shelf):
+    shelf.file([post("a", 1), post("b", 2)])
+    shelf.file([delete("a", 1), post("c", 2), post("d", 3)])
+    assert slugs(shelf.window(9)) == ["d", "b", "a"]
+    shelf.file([])
+    assert shelf.head == 3
+
+
+def test_older_posts_are_found_page_by_page(shelf):
+    shelf.file([post(f"p{n}", n) for n in range(1, 8)])
+    page = shelf.window(3)
+    assert slugs(page) == ["p7", "p6", "p5"]
+    page = shelf.older(page[-1].first_seq, 3)
+    assert slugs(page) == ["p4", "p3", "p2"]
+    assert slugs(shelf.older(page[-1].first_seq, 3)) == ["p1"]
+
+
+def test_channels_share_a_library(library):
+    harbour, hill = library.shelf("harbour"), library.shelf("hill")
+    harbour.file([post("a", 1, ADA), clock(3)])
+    hill.file([post("a", 2, BEN)])
+    harbour.file([reset(4)])
+    assert (harbour.count(), hill.count()) == (0, 1)
+    assert hill.authors() == (BEN,)
+    assert hill.clock is None
+    assert (harbour.head, hill.head) == (4, 2)
+
+
+def test_an_event_of_another_log_is_refused(shelf):
+    with pytest.raises(ValueError, match="epoch zzz"):
+        shelf.file([logged(1, post("a").event, "zzz")])
+
+
+def test_a_batch_that_fails_is_not_filed_at_all(library, shelf):
+    shelf.file([post("a", 1, ADA)])
+    before = (shelf.head, shelf.count(), shelf.window(9), shelf.authors(), shelf.changed, shelf.last_reset)
+    unwritable = clock(5).event.model_copy(update={"speed": float("nan")})
+    with pytest.raises(ValueError, match="JSON"):
+        shelf.file([post("b", 2, BEN), update("a", 3), reset(4), logged(5, unwritable)])
+    assert (shelf.head, shelf.count(), shelf.window(9), shelf.authors(), shelf.changed, shelf.last_reset) == before
+    shelf.file([post("b", 2)])
+    assert slugs(shelf.window(9)) == ["b", "a"]
+
+
+def test_a_window_is_the_same_from_the_cache_and_from_the_file(library, shelf):
+    shelf.file([post(f"p{n}", n, ADA) for n in range(1, 30)])
+    cached = shelf.window(20)
+    shelf._cache.clear()
+    assert shelf.window(20) == cached
+    assert shelf.window(20)[0] is shelf.find("p29")  # parsed once
+
+
+def test_ended_takes_are_swept_away_with_later_filings(library, shelf, monkeypatch):
+    monkeypatch.setattr(stacks, "SWEPT_POSTS", 3)
+    shelf.file([post(f"p{n}", n, ADA) for n in range(1, 21)])
+    shelf.file([reset(21), post("a", 22, BEN)])
+    rows = []
+    for seq in range(23, 40):
+        shelf.file([update("a", seq, BEN)])
+        rows.append(library._stacks.execute("SELECT count(*) FROM post").fetchone()[0])
+    assert all(after <= before for before, after in pairwise(rows))
+    assert rows[-1] == 1
+    for table in ("take", "author", "credit"):
+        assert library._stacks.execute(f"SELECT count(*) FROM {table}").fetchone() == (1,)
+    assert slugs(shelf.window(9)) == ["a"]
+
+
+def test_a_cleared_shelf_begins_anew(shelf):
+    shelf.file([clock(1), post("a", 2), reset(3), post("b", 4)])
+    shelf.clear()
+    assert (shelf.head, shelf.count(), shelf.clock, shelf.last_reset, shelf.changed) == (0, 0, None, None, None)
+    shelf.file([post("c", 2)])
+    assert slugs(shelf.window(9)) == ["c"]
+
+
+# Agreement with the fold.
+
+SLUG = st.sampled_from("abcdefgh")
+AUTHORS = st.lists(st.sampled_from([ADA, BEN, ADA_AWAY]), max_size=3)
+STEP = st.one_of(
+    st.tuples(st.just(post), SLUG, AUTHORS),
+    st.tuples(st.just(update), SLUG, AUTHORS),
+    st.tuples(st.just(delete), SLUG, st.just([])),
+    st.tuples(st.just(reset), st.none(), st.just([])),
+    st.tuples(st.just(clock), st.none(), st.just([])),
+)
+WEIGHED = st.one_of(STEP, st.tuples(st.just(post), SLUG, AUTHORS), st.tuples(st.just(delete), SLUG, st.just([])))
+
+
+def told(steps):
+    return [
+        make(seq) if slug is None else make(slug, seq, *authors) for seq, (make, slug, authors) in enumerate(steps, 1)
+    ]
+
+
+def everything(shelf):
+    found = [shelf.find(slug) for slug in "abcdefgh"]
+    return (
+        shelf.head, shelf.count(), shelf.window(99), shelf.tombstones(3), shelf.authors(), shelf.changed, shelf.clock,
+        shelf.last_reset, found,
+    )  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(WEIGHED, max_size=40), st.lists(st.integers(0, 40), max_size=6), st.integers(0, 40))
+def test_it_agrees_with_the_story_however_it_is_filed(tmp_path_factory, steps, cuts, reopened):
+    events = told(steps)
+    path = tmp_path_factory.mktemp("library") / "harbour.library"
+    library = Library.open(path, "k3f9")
+    places = sorted({0, len(events), *(cut for cut in cuts if cut < len(events))})
+    story = Story()
+    for start, end in pairwise(places):
+        shelf = library.shelf("harbour")
+        shelf.file(events[max(0, start - 2) : end])  # some of it again
+        for one in events[start:end]:
+            story.apply(one.event)
+        posts = story.window(99)
+        assert [filed.post for filed in shelf.window(99)] == posts
+        assert [filed.post for filed in shelf.window(2)] == posts[:2]
+        assert shelf.count() == len(story)
+        assert shelf.authors() == tuple(dict.fromkeys(author for one in reversed(posts) for author in one.authors))
+        for slug in "abcdefgh":
+            filed = shelf.find(slug)
+            assert (filed.post if filed else None) == story.get(slug)
+        if start >= reopened:
+            library.close()
+            library = Library.open(path, "k3f9")
+    kept = everything(library.shelf("harbour"))
+    library.close()
+
+    one_by_one = Library.open(":memory:", "k3f9")
+    for one in events:
+        one_by_one.shelf("harbour").file([one])
+    assert everything(one_by_one.shelf("harbour")) == kept
+    one_by_one.close()
+
+
+async def test_rebuilding_from_a_log_gives_the_same(tmp_path):
+    store = MemoryStore()
+    log = store.channel("harbour")
+    library = Library.open(tmp_path / "a", store.epoch)
+    events = told([(post, "a", [ADA]), (clock, None, []), (update, "a", [BEN]), (post, "b", []), (delete, "a", [])])
+    for one in events:
+        library.shelf("harbour").file(await log.append([Draft(one.key, one.released_at, one.event)]))
+    rebuilt = Library.open(tmp_path / "b", store.epoch)
+    shelf = rebuilt.shelf("harbour")
+    while batch := await log.read(shelf.head, 2):
+        shelf.file(batch)
+        await asyncio.sleep(0)
+    assert everything(shelf) == everything(library.shelf("harbour"))
+    library.close()
+    rebuilt.close()
+
+
+# The file.
+
+
+def filled(path, epoch="k3f9"):
+    library = Library.open(path, epoch)
+    library.shelf("harbour").file([clock(1), post("a", 2, ADA), post("b", 3), delete("b", 4), reset(5), post("c", 6)])
+    return library
+
+
+def head(path, epoch="k3f9"):
+    library = Library.open(path, epoch)
+    found = library.shelf("harbour").head
+    library.close()
+    return found
+
+
+def test_it_is_whole_after_reopening(tmp_path):
+    library = filled(tmp_path / "library")
+    before = everything(library.shelf("harbour"))
+    library.close()
+    library.close()
+    library = Library.open(tmp_path / "library", "k3f9")
+    assert everything(library.shelf("harbour")) == before
+    assert library.shelf("harbour").clock_at(4) == clock(1).event
+    library.close()
+
+
+def test_it_is_emptied_for_another_epoch(tmp_path):
+    filled(tmp_path / "library").close()
+    assert head(tmp_path / "library", "zzz") == 0
+    assert head(tmp_path / "library") == 0
+
+
+def test_it_is_emptied_for_another_version(tmp_path, monkeypatch):
+    filled(tmp_path / "library").close()
+    monkeypatch.setattr(stacks, "SCHEMA_VERSION", 99)
+    assert head(tmp_path / "library") == 0
+
+
+@pytest.mark.parametrize(("restarted", "found"), [(False, 6), (True, 0)])
+def test_after_a_crash_it_is_trusted_unless_the_machine_went_down(tmp_path, monkeypatch, restarted, found):
+    monkeypatch.setattr(stacks, "_boot", lambda: "this start")
+    library = filled(tmp_path / "library")
+    library._stacks._connection.close()  # what a killed process leaves: nobody said that it was closed
+    if restarted:
+        monkeypatch.setattr(stacks, "_boot", lambda: "another start")
+    assert head(tmp_path / "library") == found
+
+
+FILE_FOR_EVER = """
+import sys
+from itertools import count
+from test_library import Library, post
+shelf = Library.open(sys.argv[1], "k3f9").shelf("harbour")
+for seq in count(1):
+    shelf.file([post(f"p{seq}", seq)])
+    print(seq, flush=True)
+"""
+
+
+@pytest.mark.skipif(not stacks._boot(), reason="this system does not say when it was started")
+def test_a_killed_process_leaves_a_whole_library(tmp_path):
+    path = tmp_path / "library"
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
+    with subprocess.Popen(
+        [sys.executable, "-c", FILE_FOR_EVER, path], env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        for line in process.stdout:
+            if line == "500\n":
+                break
+        process.kill()
+        last = [500, *map(int, process.stdout.read().split())][-1]
+    library = Library.open(path, "k3f9")
+    shelf = library.shelf("harbour")
+    assert shelf.head >= last
+    assert slugs(shelf.window(10_000)) == [f"p{seq}" for seq in range(shelf.head, 0, -1)]
+    library.close()
+
+
+def test_a_second_process_gets_a_library_of_its_own(tmp_path):
+    first = filled(tmp_path / "library")
+    second = filled(tmp_path / "library")
+    first.shelf("harbour").file([post("d", 7)])
+    assert Counter(library.shelf("harbour").head for library in (first, second)) == {7: 1, 6: 1}
+    second.close()
+    first.close()
+    assert head(tmp_path / "library") == 7
+
+
+def test_what_is_no_library_is_refused_and_left_alone(tmp_path):
+    text, database = tmp_path / "text", tmp_path / "database"
+    text.write_text("no database, but text " * 100)
+    with pytest.raises(LibraryError, match=r"text could not be opened .* no newsreel library"):
+        Library.open(text, "k3f9")
+    connection = sqlite3.connect(database)
+    connection.execute("CREATE TABLE recipe (name TEXT)")
+    connection.close()
+    before = database.read_bytes()
+    with pytest.raises(UsageError, match="no newsreel library"):
+        Library.open(database, "k3f9")
+    assert database.read_bytes() == before
+    with pytest.raises(LibraryError, match="see that its folder exists"):
+        Library.open(tmp_path / "nowhere" / "library", "k3f9")
+
+
+def test_the_library_lives_beside_its_log():
+    assert library_path("memory:") == ":memory:"
+    assert library_path("sqlite:run/newsreel.db") == library_path("run/newsreel.db") == "run/newsreel.db.library"
+    with pytest.raises(UsageError):
+        library_path("nats://host:4222")
