@@ -1,0 +1,204 @@
+"""The conductor: a reel, a clock and one alarm; it appends what is due.
+
+What it knows it has from the log: the take, the clock and the last cue that was released. So a restart goes on where
+the log stands, and a second conductor on the same log publishes nothing twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from publisher.clock import ReplayClock
+from publisher.log.contract import Draft, LogError
+from shared.event import ClockEvent, ResetEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from publisher.alarm import Alarm
+    from publisher.log.contract import EventLog
+    from publisher.reel import Cue, Reel
+    from shared.event import ClockState, Event
+
+logger = logging.getLogger(__name__)
+
+GROUP = 500
+"""Most cues in one append, so that a reader's burst and a writer's transaction stay short."""
+RETRY_AFTER = timedelta(seconds=5)
+"""How long to wait before appending again where the log failed."""
+LOOK_AGAIN = 30.0
+"""Seconds after which to look at the clock though no alarm rang: the alarm counts by the system's clock, which may be
+set back or run slow, and is set anew from the steady one at each look."""
+_TICK = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How a reel is to be played.
+
+    Attributes:
+        speed: reel seconds a wall-clock second.
+        begin: elapsed seconds at which the first round begins; everything earlier is out at once.
+        loop: begin anew at the end.
+        loop_pause: wall-clock time between the last release of a round and the next round.
+    """
+
+    speed: float = 60.0
+    begin: float = 0.0
+    loop: bool = False
+    loop_pause: timedelta = timedelta(seconds=10)
+
+
+class Conductor:
+    """Plays a reel into a log.
+
+    ``run`` is the loop for real time. ``open`` and ``release`` are its steps, with the moment as an argument.
+    """
+
+    def __init__(self, reel: Reel, score: Score, log: EventLog) -> None:
+        self._reel = reel
+        self._score = score
+        self._log = log
+        self._clock = ReplayClock(reel.start)
+        self._state: ClockState = "paused"
+        self._take = 1
+        self._run = 1
+        self._next = 0
+        self._released: datetime | None = None
+
+    async def run(self, alarm: Alarm, now: Callable[[], datetime]) -> None:
+        """Release for ever; ends only by cancellation. A log that fails is tried again, nothing is passed over."""
+        bell = asyncio.Event()
+        opened = False
+        try:
+            while True:
+                bell.clear()
+                try:
+                    if not opened:
+                        await self.open(now())
+                        opened = True
+                    wake = await self.release(now())
+                except LogError as error:
+                    logger.error("releasing nothing for %d s: %s", RETRY_AFTER.seconds, error)  # noqa: TRY400 one line
+                    wake = now() + RETRY_AFTER
+                if wake is not None:
+                    alarm.set(wake, bell.set)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(bell.wait(), LOOK_AGAIN)
+        finally:
+            alarm.cancel()
+
+    async def open(self, now: datetime) -> None:
+        """Take up where the log stands, or begin."""
+        logged = await self._log.latest("clock")
+        if logged is None or not isinstance(logged.event, ClockEvent):
+            await self._set_clock("playing", now, self._score.begin)
+            return
+        was = logged.event
+        reset = await self._log.latest("reset")
+        if reset is not None and isinstance(reset.event, ResetEvent):
+            self._take = reset.event.take
+        self._run = was.run
+        self._state = was.state
+        self._clock = ReplayClock(was.anchor, was.elapsed, was.speed, playing=was.state == "playing")
+        if was.reel != self._reel.digest:
+            # Another axis: the source or its settings changed. Elapsed seconds mean something else now, so a new
+            # take begins at the latest moment of the story that was surely shown.
+            last = await self._log.latest("post", "update", "delete")
+            story_time = last.event.story_time if last is not None else was.story_time
+            await self._begin_take("seek", now, self._reel.elapsed_at(story_time))
+            return
+        last = await self._log.latest("post", "update", "delete")
+        if last is not None and (reset is None or last.seq > reset.seq):
+            self._next = self._index_after(last.key)
+            self._released = last.released_at
+        if self._state == "playing" and was.speed != self._score.speed:
+            await self._set_clock("playing", now, self._clock.at(now))
+        elif self._state == "ended" and self._score.loop:
+            await self._begin_take("loop", now, 0.0)
+
+    async def release(self, now: datetime) -> datetime | None:
+        """Append what is due at ``now``; tell when there is more to do, None for never.
+
+        Raises:
+            LogError: the log failed; what was not appended is still due.
+        """
+        if self._state != "playing":
+            return None
+        while True:
+            while due := self._reel.due(self._next, self._clock.at(now)):
+                await self._append(due[:GROUP], now)
+            if self._next < len(self._reel):
+                return self._clock.when(self._reel.cues[self._next].elapsed)
+            if not self._score.loop:
+                await self._set_clock("ended", now, self._reel.duration)
+                return None
+            again = (self._clock.when(self._reel.duration) or now) + self._score.loop_pause
+            if now < again:
+                return again
+            await self._begin_take("loop", now, 0.0)
+
+    async def _append(self, cues: Sequence[Cue], now: datetime) -> None:
+        await self._log.append(
+            [Draft(f"take-{self._take}:{cue.key}", self._stamp(now), cue.event) for cue in cues],
+        )
+        self._next = cues[-1].index + 1
+
+    def _stamp(self, now: datetime) -> datetime:
+        # Release times of one channel are all different: readers sort by them, and Atom asks for distinct stamps.
+        if self._released is not None and now <= self._released:
+            now = self._released + _TICK
+        self._released = now
+        return now
+
+    async def _set_clock(self, state: ClockState, now: datetime, elapsed: float) -> None:
+        await self._adopt([self._clock_draft(state, now, elapsed)])
+
+    async def _begin_take(self, reason: str, now: datetime, elapsed: float) -> None:
+        self._take += 1
+        self._run += reason == "loop"
+        self._next = 0
+        reset = ResetEvent.model_validate(
+            {"reason": reason, "take": self._take, "run": self._run, "story_time": self._reel.story_time(elapsed)}
+        )
+        draft = Draft(f"take-{self._take}:reset", self._stamp(now), reset)
+        await self._adopt([draft, self._clock_draft("playing", now, elapsed)])
+
+    def _clock_draft(self, state: ClockState, now: datetime, elapsed: float) -> Draft:
+        event = ClockEvent(
+            state=state,
+            speed=self._score.speed,
+            anchor=now,
+            elapsed=elapsed,
+            story_time=self._reel.story_time(elapsed),
+            run=self._run,
+            reel=self._reel.digest,
+        )
+        return Draft(f"take-{self._take}:clock-{state}-{elapsed:.6f}-{event.speed:g}", self._stamp(now), event)
+
+    async def _adopt(self, drafts: list[Draft]) -> None:
+        # What the log holds counts, not what was meant: another conductor may have written the same key first.
+        for logged in await self._log.append(drafts):
+            event: Event = logged.event
+            if isinstance(event, ClockEvent):
+                self._state = event.state
+                self._run = event.run
+                self._clock = ReplayClock(event.anchor, event.elapsed, event.speed, playing=event.state == "playing")
+
+    def _index_after(self, key: str) -> int:
+        _, _, fact = key.partition(":")
+        return next((cue.index + 1 for cue in self._reel.cues if cue.key == fact), 0)
+
+
+async def release_all(reel: Reel, log: EventLog, now: datetime) -> None:
+    """Append a whole reel at once: what an archive does. What the log holds already is not appended again."""
+    cues = reel.cues
+    for first in range(0, len(cues), GROUP):
+        await log.append(
+            [Draft(f"take-1:{cue.key}", now + cue.index * _TICK, cue.event) for cue in cues[first : first + GROUP]]
+        )

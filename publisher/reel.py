@@ -1,0 +1,137 @@
+"""A reel: a finished story laid out by elapsed seconds from its first post. Immutable and pure."""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from shared.errors import UsageError
+from shared.event import DeleteEvent, PostEvent, UpdateEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from publisher.when import When
+
+Cued = PostEvent | UpdateEvent | DeleteEvent
+
+
+class EmptyReelError(UsageError):
+    """There is nothing to replay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """An event and its place on the reel, in seconds from the reel's start."""
+
+    index: int
+    elapsed: float
+    event: Cued
+
+    @property
+    def key(self) -> str:
+        """Name the fact within one take: ``post-id:revision``; a deletion is told by its moment."""
+        if isinstance(self.event, DeleteEvent):
+            return f"{self.event.id}:deleted-{self.event.story_time.timestamp():.0f}"
+        return f"{self.event.post.id}:{self.event.post.revision}"
+
+
+class Reel:
+    """Cues in order of story time; of the same instant in the order given.
+
+    Args:
+        events: what happened, each with its story time, in any order.
+        max_gap: silences longer than this are shortened to it, in story time. None: none is.
+
+    Raises:
+        EmptyReelError: there are no events.
+    """
+
+    def __init__(self, events: Iterable[Cued], *, max_gap: timedelta | None = None) -> None:
+        ordered = sorted(events, key=lambda event: event.story_time)
+        if not ordered:
+            raise EmptyReelError("the source has no posts, so there is nothing to replay")
+        self._times: list[datetime] = [event.story_time for event in ordered]
+        self.max_gap = max_gap
+        cues: list[Cue] = []
+        elapsed = 0.0
+        before = self._times[0]
+        for index, event in enumerate(ordered):
+            gap = event.story_time - before
+            elapsed += (gap if max_gap is None else min(gap, max_gap)).total_seconds()
+            before = event.story_time
+            cues.append(Cue(index, elapsed, event))
+        self.cues: tuple[Cue, ...] = tuple(cues)
+        self._elapsed = [cue.elapsed for cue in cues]
+
+    def __len__(self) -> int:
+        return len(self.cues)
+
+    @property
+    def start(self) -> datetime:
+        """Tell the story time of the first cue, in the source's own offset."""
+        return self._times[0]
+
+    @property
+    def duration(self) -> float:
+        """Tell the elapsed seconds of the last cue."""
+        return self._elapsed[-1]
+
+    @cached_property
+    def digest(self) -> str:
+        """Name the reel's time axis and cues: clocks of equal digests compare."""
+        summed = hashlib.sha256()
+        for cue in self.cues:
+            summed.update(f"{cue.key}@{cue.elapsed:.6f}\n".encode())
+        return summed.hexdigest()[:16]
+
+    def due(self, after: int, upto: float) -> Sequence[Cue]:
+        """List the cues from index ``after`` on that are due at ``upto`` elapsed seconds."""
+        return self.cues[after : bisect_right(self._elapsed, upto, lo=min(after, len(self.cues)))]
+
+    def next_after(self, elapsed: float) -> Cue | None:
+        """Give the first cue later than ``elapsed``, None at the end."""
+        index = bisect_right(self._elapsed, elapsed)
+        return self.cues[index] if index < len(self.cues) else None
+
+    def story_time(self, elapsed: float) -> datetime:
+        """Tell what moment of the story stands at ``elapsed``; shortened silences are spread evenly, ends are held."""
+        index = bisect_right(self._elapsed, elapsed) - 1
+        if index < 0:
+            return self._times[0]
+        if index + 1 == len(self.cues):
+            return self._times[index]
+        share = (elapsed - self._elapsed[index]) / (self._elapsed[index + 1] - self._elapsed[index])
+        return self._times[index] + share * (self._times[index + 1] - self._times[index])
+
+    def elapsed_at(self, story_time: datetime) -> float:
+        """Tell where ``story_time`` stands on the reel, 0 before its start and its duration after its end."""
+        index = bisect_right(self._times, story_time) - 1
+        if index < 0:
+            return 0.0
+        if index + 1 == len(self.cues):
+            return self.duration
+        share = (story_time - self._times[index]) / (self._times[index + 1] - self._times[index])
+        return self._elapsed[index] + share * (self._elapsed[index + 1] - self._elapsed[index])
+
+    def locate(self, when: When) -> float:
+        """Find a moment on the reel, in elapsed seconds."""
+        if when.share is not None:
+            return self.duration * when.share
+        if when.moment is not None:
+            moment = when.moment
+            return self.elapsed_at(moment if moment.tzinfo else moment.replace(tzinfo=self.start.tzinfo))
+        if when.clock is not None:
+            moment = datetime.combine(self.start.date(), when.clock, tzinfo=self.start.tzinfo)
+            return self.elapsed_at(moment if moment >= self.start else moment + timedelta(days=1))
+        return self.elapsed_at(self.start + (when.offset or timedelta()))
+
+    def until(self, when: When) -> Reel:
+        """Give the reel that ends at ``when``; what comes later is cut off. At least the first cue stays."""
+        upto = self.locate(when)
+        kept = [cue.event for cue in self.cues if cue.elapsed <= upto]
+        return Reel(kept or [self.cues[0].event], max_gap=self.max_gap)

@@ -1,0 +1,206 @@
+"""The conductor releases every cue once, in order, at its time, whatever happens to the process."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from making import make_post
+
+from publisher.conductor import Conductor, Score, release_all
+from publisher.log.contract import LogError
+from publisher.log.memory import MemoryStore
+from publisher.reel import Reel
+from shared.event import ClockEvent, DeleteEvent, PostEvent, UpdateEvent
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def reel_of(*minutes, **options):
+    return Reel([PostEvent(post=make_post(f"p{i}", m)) for i, m in enumerate(minutes)], **options)
+
+
+def seconds(count):
+    return timedelta(seconds=count)
+
+
+async def everything(log):
+    return await log.read(0, 10_000)
+
+
+def slugs(events):
+    return [e.event.post.id for e in events if isinstance(e.event, PostEvent)]
+
+
+def clocks(events):
+    return [e.event.state for e in events if isinstance(e.event, ClockEvent)]
+
+
+async def test_releases_each_cue_when_it_is_due_and_says_when_to_wake():
+    log = MemoryStore().channel("c")
+    conductor = Conductor(reel_of(0, 1, 2), Score(speed=60), log)
+    await conductor.open(NOW)
+    assert await conductor.release(NOW) == NOW + seconds(1)
+    assert slugs(await everything(log)) == ["p0"]
+    assert await conductor.release(NOW + seconds(0.999)) == NOW + seconds(1)
+    assert await conductor.release(NOW + seconds(1)) == NOW + seconds(2)
+    assert await conductor.release(NOW + seconds(2)) is None
+    events = await everything(log)
+    assert slugs(events) == ["p0", "p1", "p2"]
+    assert clocks(events) == ["playing", "ended"]
+    assert events[-1].event.kind == "clock"
+
+
+async def test_a_late_wake_releases_everything_due_in_order_with_stamps_of_their_own():
+    log = MemoryStore().channel("c")
+    conductor = Conductor(reel_of(*range(1200)), Score(speed=60), log)
+    await conductor.open(NOW)
+    await conductor.release(NOW + seconds(3_000))
+    events = await everything(log)
+    assert slugs(events) == [f"p{i}" for i in range(1200)]
+    stamps = [e.released_at for e in events]
+    assert stamps == sorted(set(stamps))
+
+
+async def test_begins_where_it_is_told_with_everything_earlier_out_at_once():
+    log = MemoryStore().channel("c")
+    conductor = Conductor(reel_of(0, 1, 10, 20), Score(speed=60, begin=600), log)
+    await conductor.open(NOW)
+    assert await conductor.release(NOW) == NOW + seconds(10)
+    assert slugs(await everything(log)) == ["p0", "p1", "p2"]
+
+
+async def test_a_loop_resets_counts_its_rounds_and_pauses_between_them():
+    log = MemoryStore().channel("c")
+    conductor = Conductor(reel_of(0, 1), Score(speed=60, loop=True, loop_pause=seconds(5)), log)
+    await conductor.open(NOW)
+    await conductor.release(NOW)
+    assert await conductor.release(NOW + seconds(1)) == NOW + seconds(6)
+    again = NOW + seconds(6)
+    assert await conductor.release(again) == again + seconds(1)
+    events = await everything(log)
+    assert [e.event.kind for e in events] == ["clock", "post", "post", "reset", "clock", "post"]
+    assert (events[3].event.reason, events[3].event.take, events[3].event.run) == ("loop", 2, 2)
+    assert slugs(events) == ["p0", "p1", "p0"]
+
+
+async def test_a_restart_goes_on_by_the_clock_and_publishes_nothing_twice():
+    log = MemoryStore().channel("c")
+    reel = reel_of(0, 1, 2, 3)
+    first = Conductor(reel, Score(speed=60), log)
+    await first.open(NOW)
+    await first.release(NOW + seconds(1))
+    second = Conductor(reel, Score(speed=60), log)  # the first one is gone: kill -9
+    later = NOW + seconds(2.5)
+    await second.open(later)
+    assert await second.release(later) == NOW + seconds(3)
+    assert await second.release(NOW + seconds(3)) is None
+    assert slugs(await everything(log)) == ["p0", "p1", "p2", "p3"]
+
+
+async def test_two_conductors_on_one_log_publish_once():
+    log = MemoryStore().channel("c")
+    reel = reel_of(0, 1, 2)
+    one, other = Conductor(reel, Score(speed=60), log), Conductor(reel, Score(speed=60), log)
+    await one.open(NOW)
+    await other.open(NOW)
+    for moment in (0, 1, 2):
+        await one.release(NOW + seconds(moment))
+        await other.release(NOW + seconds(moment))
+    events = await everything(log)
+    assert slugs(events) == ["p0", "p1", "p2"]
+    assert clocks(events) == ["playing", "ended"]
+
+
+async def test_a_restart_at_another_speed_goes_on_from_the_same_place():
+    log = MemoryStore().channel("c")
+    reel = reel_of(0, 1, 2)
+    first = Conductor(reel, Score(speed=60), log)
+    await first.open(NOW)
+    await first.release(NOW + seconds(1))
+    second = Conductor(reel, Score(speed=30), log)
+    await second.open(NOW + seconds(1))
+    assert await second.release(NOW + seconds(1)) == NOW + seconds(3)
+    assert slugs(await everything(log)) == ["p0", "p1"]
+
+
+async def test_a_restart_on_another_axis_begins_a_new_take_at_the_same_moment_of_the_story():
+    log = MemoryStore().channel("c")
+    first = Conductor(reel_of(0, 60, 120), Score(speed=60), log)
+    await first.open(NOW)
+    await first.release(NOW + seconds(61))
+    second = Conductor(reel_of(0, 60, 120, max_gap=seconds(60)), Score(speed=60), log)
+    await second.open(NOW + seconds(61))
+    await second.release(NOW + seconds(61))
+    events = await everything(log)
+    assert [e.event.kind for e in events] == ["clock", "post", "post", "reset", "clock", "post", "post"]
+    assert slugs(events) == ["p0", "p1", "p0", "p1"]
+
+
+async def test_an_ended_replay_stays_ended():
+    log = MemoryStore().channel("c")
+    reel = reel_of(0, 1)
+    for later in (10, 100):
+        conductor = Conductor(reel, Score(speed=60), log)
+        await conductor.open(NOW + seconds(later))
+        assert (await conductor.release(NOW + seconds(later + 10))) is None
+    assert [e.event.kind for e in await everything(log)] == ["clock", "post", "post", "clock"]
+
+
+async def test_edits_and_deletions_are_released_at_their_own_times():
+    log = MemoryStore().channel("c")
+    post = make_post("a")
+    edit = make_post("a", facts={"revision": 2}, date_modified=post.story_time + seconds(60))
+    gone = DeleteEvent(id="a", story_time=post.story_time + seconds(120))
+    conductor = Conductor(Reel([gone, UpdateEvent(post=edit), PostEvent(post=post)]), Score(speed=60), log)
+    await conductor.open(NOW)
+    for moment, kinds in ((0, ["post"]), (1, ["post", "update"]), (2, ["post", "update", "delete"])):
+        await conductor.release(NOW + seconds(moment))
+        kept = [e.event.kind for e in await everything(log) if e.event.kind != "clock"]
+        assert kept == kinds
+
+
+async def test_what_a_failing_log_refused_is_still_due():
+    log = MemoryStore().channel("c")
+    conductor = Conductor(reel_of(0, 1), Score(speed=60), log)
+    await conductor.open(NOW)
+    append = log.append
+
+    async def refuse(drafts, **options):
+        raise LogError("the disk is full")
+
+    log.append = refuse
+    with pytest.raises(LogError):
+        await conductor.release(NOW + seconds(1))
+    log.append = append
+    await conductor.release(NOW + seconds(1))
+    assert slugs(await everything(log)) == ["p0", "p1"]
+
+
+async def test_an_archive_is_out_at_once_and_once_only():
+    log = MemoryStore().channel("c")
+    reel = reel_of(*range(1200))
+    await release_all(reel, log, NOW)
+    await release_all(reel, log, NOW + seconds(100))
+    assert slugs(await everything(log)) == [f"p{i}" for i in range(1200)]
+
+
+@given(
+    minutes=st.lists(st.integers(0, 500), min_size=1, max_size=30),
+    wakes=st.lists(st.integers(0, 40_000), max_size=30),
+    crashes=st.sets(st.integers(0, 30)),
+    gap=st.none() | st.integers(1, 100),
+)
+async def test_whenever_it_wakes_and_however_often_it_dies_each_cue_comes_once_in_order(minutes, wakes, crashes, gap):
+    log = MemoryStore().channel("c")
+    reel = reel_of(*minutes, max_gap=None if gap is None else timedelta(minutes=gap))
+    conductor = Conductor(reel, Score(speed=1), log)
+    await conductor.open(NOW)
+    for number, wake in enumerate([*sorted(wakes), 40_000]):
+        if number in crashes:
+            conductor = Conductor(reel, Score(speed=1), log)
+            await conductor.open(NOW + seconds(wake))
+        await conductor.release(NOW + seconds(wake))
+        out = slugs(await everything(log))
+        assert out == [cue.event.post.id for cue in reel.cues if cue.elapsed <= wake]
+    assert clocks(await everything(log)) == ["playing", "ended"]

@@ -1,0 +1,98 @@
+"""A reel lays a story out by elapsed seconds: order, gaps, places."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from making import FIRST as START
+from making import make_post
+
+from publisher.reel import EmptyReelError, Reel
+from publisher.when import When
+from shared.event import DeleteEvent, PostEvent, UpdateEvent
+
+
+def posts(*minutes):
+    return [PostEvent(post=make_post(f"p{i}", m)) for i, m in enumerate(minutes)]
+
+
+def test_cues_stand_in_story_order_and_same_instants_keep_theirs():
+    reel = Reel(posts(10, 0, 10, 3))
+    assert [cue.event.post.id for cue in reel.cues] == ["p1", "p3", "p0", "p2"]
+    assert [cue.elapsed for cue in reel.cues] == [0, 180, 600, 600]
+
+
+def test_silences_are_shortened():
+    reel = Reel(posts(0, 1, 600), max_gap=timedelta(minutes=5))
+    assert [cue.elapsed for cue in reel.cues] == [0, 60, 360]
+    assert reel.story_time(210) == START + timedelta(minutes=1) + timedelta(minutes=599) / 2
+
+
+def test_due_gives_each_cue_once():
+    reel = Reel(posts(0, 1, 1, 2))
+    first = reel.due(0, 60)
+    assert [cue.index for cue in first] == [0, 1, 2]
+    assert [cue.index for cue in reel.due(3, 119.9)] == []
+    assert [cue.index for cue in reel.due(3, 120)] == [3]
+
+
+def test_next_after():
+    reel = Reel(posts(0, 1))
+    assert reel.next_after(0).index == 1
+    assert reel.next_after(60) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"),
+    [
+        ("+10m", 10),
+        ("50%", 150),
+        ("20:00", 18),
+        ("00:42", 300),
+        ("2023-01-31T19:52:00-05:00", 10),
+        ("2023-02-01T00:52Z", 10),
+        ("2023-01-31T19:52", 10),
+        ("2020-01-01", 0),
+        ("2030-01-01", 300),
+    ],
+)
+def test_places_that_people_name(text, minutes):
+    assert Reel(posts(0, 30, 300)).locate(When.parse(text)) == minutes * 60
+
+
+def test_until_cuts_the_rest_off_but_never_everything():
+    assert len(Reel(posts(0, 30, 300)).until(When.parse("+30m"))) == 2
+    assert len(Reel(posts(0, 30, 300)).until(When.parse("+0s"))) == 1
+
+
+def test_keys_tell_versions_and_deletions_apart():
+    post = make_post("a")
+    edit = make_post("a", facts={"revision": 2}, date_modified=START + timedelta(minutes=1))
+    gone = DeleteEvent(id="a", story_time=START + timedelta(minutes=2))
+    keys = [cue.key for cue in Reel([PostEvent(post=post), UpdateEvent(post=edit), gone]).cues]
+    assert len(set(keys)) == 3
+    assert keys[:2] == ["a:1", "a:2"]
+
+
+def test_another_axis_has_another_digest():
+    assert Reel(posts(0, 60)).digest == Reel(posts(0, 60)).digest
+    assert Reel(posts(0, 60)).digest != Reel(posts(0, 60), max_gap=timedelta(seconds=1)).digest
+
+
+def test_nothing_to_replay():
+    with pytest.raises(EmptyReelError, match="no posts"):
+        Reel([])
+
+
+@given(st.lists(st.integers(0, 10_000), min_size=1, max_size=50), st.integers(1, 600), st.floats(0, 1))
+def test_story_time_and_elapsed_are_two_names_of_one_place(minutes, gap, share):
+    reel = Reel(posts(*minutes), max_gap=timedelta(minutes=gap))
+    elapsed = reel.duration * share
+    assert reel.elapsed_at(reel.story_time(elapsed)) == pytest.approx(elapsed, abs=1e-3)
+
+
+@given(st.lists(st.integers(0, 10_000), min_size=2, max_size=50), st.integers(1, 300), st.integers(1, 300))
+def test_a_smaller_cap_never_makes_a_reel_longer(minutes, one, other):
+    short, long = (Reel(posts(*minutes), max_gap=timedelta(minutes=m)) for m in sorted((one, other)))
+    assert all(a.elapsed <= b.elapsed for a, b in zip(short.cues, long.cues, strict=True))
