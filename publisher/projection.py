@@ -10,22 +10,18 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Literal
 
+from publisher.when import spoken
 from shared.text import STORY_TIME_CLASS
 from shared.wire import Deletion, DeletionFacts
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
+    from datetime import datetime
 
     from publisher.render.snapshot import Address
     from shared.event import Position
     from shared.post import Post, ReplayFacts
 
 Timestamps = Literal["shifted", "original"]
-
-_MONTHS = (
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,19 +96,3 @@ def story_time_line(moment: datetime) -> str:
         f'<p class="{STORY_TIME_CLASS}"><small>First published <time datetime="{escape(moment.isoformat())}">'
         f"{spoken(moment)}</time></small></p>"
     )
-
-
-def spoken(moment: datetime) -> str:
-    """Say a moment in words that no locale changes: ``1 February 2023, 00:22 (UTC-05:00)``."""
-    return f"{spoken_day(moment)}, {moment:%H:%M} ({offset(moment)})"
-
-
-def spoken_day(moment: date) -> str:
-    """Say a day in words that no locale changes: ``1 February 2023``."""
-    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}"
-
-
-def offset(moment: datetime) -> str:
-    """Say the offset of a zone-aware moment: ``UTC``, ``UTC-05:00``."""
-    text = moment.strftime("%z")
-    return "UTC" if text in {"", "+0000"} else f"UTC{text[:3]}:{text[3:5]}"

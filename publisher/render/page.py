@@ -1,0 +1,144 @@
+"""Pages for people: the live page, the page of one post, the list of channels.
+
+Each is one file: style and script stand in the document, which therefore also serves as a static file. The content
+security policy allows exactly these two, by their hashes, so that nothing a post contains can ever run.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from publisher.when import offset, spoken, spoken_day
+from shared import __version__
+from shared.post import Image
+from shared.text import clean_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from publisher.render.snapshot import Mode, Snapshot
+    from shared.post import Post
+
+MODES: dict[Mode, str] = {"live": "Live coverage", "replay": "Replay", "archive": "Archive"}
+
+_CSS = resources.files("publisher.render").joinpath("live.css").read_text("utf-8").strip()
+_JS = resources.files("publisher.render").joinpath("live.js").read_text("utf-8").strip()
+_ICON = (
+    "data:image/svg+xml,%3Csvg%20xmlns='http://www.w3.org/2000/svg'%20viewBox='0%200%2016%2016'%3E"
+    "%3Ccircle%20cx='8'%20cy='8'%20r='7'%20fill='%239c2a1d'/%3E%3Ccircle%20cx='8'%20cy='8'%20r='3'%20fill='%23fff'/%3E"
+    "%3C/svg%3E"
+)
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        f"script-src '{_hash(_JS)}'",
+        f"style-src '{_hash(_CSS)}'",
+        "img-src http: https: data:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'self'",
+    ]
+)
+"""Value of the ``Content-Security-Policy`` header (CSP level 3) for every page made here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A channel in the list of channels; ``page``, ``atom``, ``rss`` and ``json`` are URLs."""
+
+    title: str
+    subtitle: str
+    mode: Mode
+    page: str
+    atom: str
+    rss: str
+    json: str
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> Listing:
+        """List the channel of a snapshot."""
+        address = snapshot.address
+        return cls(
+            snapshot.title, snapshot.subtitle, snapshot.mode, address.root, address.atom, address.rss, address.json
+        )
+
+
+def live_page(snapshot: Snapshot) -> bytes:
+    """Make the page of a channel: all posts of the snapshot, newest first, and the script that keeps it in step.
+
+    The script asks for the stream by a relative URL, so that the page also works under another host name than the
+    public one. Without a stream (a static site) there is no script.
+    """
+    events = snapshot.address.events
+    stream = events.removeprefix(snapshot.address.root) if events else None
+    return _render("live.html", snapshot=snapshot, language=snapshot.language, mode=MODES[snapshot.mode], stream=stream)
+
+
+def post_page(snapshot: Snapshot, post: Post) -> bytes:
+    """Make the page of one released post; the snapshot tells of which channel."""
+    return _render("post.html", snapshot=snapshot, post=post, language=snapshot.language, mode=MODES[snapshot.mode])
+
+
+def channels_page(channels: Sequence[Listing]) -> bytes:
+    """Make the list of the channels. It names each Atom feed in its head, where feed readers look."""
+    return _render("channels.html", listings=channels, modes=MODES, language="en")
+
+
+def _figures(post: Post) -> tuple[Image, ...]:
+    """List the pictures that the body does not show itself."""
+    if "<figure" in post.content_html or "<img" in post.content_html:
+        return ()
+    return post.images or ((Image(url=post.image),) if post.image else ())
+
+
+def _fragment(post: Post) -> str:
+    """Name a post within its page: its id without authority and channel, which has no white space."""
+    return post.id[post.id.find("/") + 1 :].replace(" ", "-")
+
+
+def _machine(moment: datetime) -> str:
+    """Write a moment as the ``datetime`` attribute takes it: a fraction may have three digits, so there is none."""
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _clock(moment: datetime) -> str:
+    return f"{moment:%H:%M}"
+
+
+def _render(name: str, **values: object) -> bytes:
+    # Posts are cleaned when they are made; titles also come from configuration files.
+    return clean_text(_TEMPLATES.get_template(name).render(values)).encode()
+
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("publisher", "render"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    auto_reload=False,
+)
+_TEMPLATES.filters |= {
+    "clock": _clock,
+    "day": spoken_day,
+    "figures": _figures,
+    "fragment": _fragment,
+    "machine": _machine,
+    "spoken": spoken,
+    "zone": offset,
+}
+_TEMPLATES.globals |= {"css": _CSS, "js": _JS, "icon": _ICON, "version": __version__}

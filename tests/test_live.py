@@ -1,0 +1,231 @@
+"""The live page in a browser: a scripted stream on loopback, and what a reader then sees, without reloading."""
+
+import asyncio
+import shutil
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import making
+import pytest
+from aiohttp import web
+from playwright.async_api import async_playwright, expect
+
+from publisher.render.jsonfeed import reset_document
+from publisher.render.page import CONTENT_SECURITY_POLICY, live_page
+from publisher.render.snapshot import Address
+from shared.sse import encode_frame
+from shared.wire import Clock, Deletion
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: install chromium to test the live page")
+
+SAME = """(before) => {
+  const tidy = (element) => {
+    const copy = element.cloneNode(true);
+    copy.normalize();
+    const texts = document.createTreeWalker(copy, NodeFilter.SHOW_TEXT);
+    const blank = [];
+    while (texts.nextNode()) {
+      if (!texts.currentNode.data.trim()) blank.push(texts.currentNode);
+      else texts.currentNode.data = texts.currentNode.data.replace(/\\s+/g, " ");
+    }
+    blank.forEach((node) => node.remove());
+    return copy;
+  };
+  return window.before.map((old, place) => {
+    const [was, is] = [tidy(old), tidy(document.getElementById("posts").children[place])];
+    return was.isEqualNode(is) ? null : [was.outerHTML, is.outerHTML];
+  }).filter(Boolean);
+}"""
+
+
+class Script:
+    """A server whose stream says what the test tells it to."""
+
+    def __init__(self, snapshot):
+        self.snapshot = snapshot
+        self.streams = asyncio.Queue()  # (position asked for, queue of bytes) of each connection
+
+    async def page(self, _request):
+        headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY}
+        return web.Response(body=live_page(self.snapshot), content_type="text/html", charset="utf-8", headers=headers)
+
+    async def events(self, request):
+        said = asyncio.Queue()
+        await self.streams.put((request.headers.get("Last-Event-ID") or request.query["after"], said))
+        first = await said.get()
+        if isinstance(first, int):
+            return web.Response(status=first)
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
+        await response.prepare(request)
+        while first:
+            await response.write(first)
+            first = await said.get()
+        return response
+
+    async def joined(self):
+        return await asyncio.wait_for(self.streams.get(), 20)
+
+
+@asynccontextmanager
+async def browsing(snapshot, **context):
+    """Serve the page of a snapshot and open it in a browser."""
+    script = Script(None)
+    app = web.Application()
+    app.router.add_get("/harbour/", script.page)
+    app.router.add_get("/harbour/events", script.events)
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    root = f"http://127.0.0.1:{runner.addresses[0][1]}/harbour/"
+    # The public address is another one, as it is when a reader opens localhost.
+    script.snapshot = replace(snapshot, address=Address(root.replace("127.0.0.1", "news.example"), "harbour", "tag:x"))
+    faults = []
+    try:
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+            page = await (await browser.new_context(viewport={"width": 900, "height": 700}, **context)).new_page()
+            page.on("pageerror", lambda error: faults.append(str(error)))
+            page.on("dialog", lambda dialog: faults.append(dialog.message))
+            await page.goto(root)
+            yield page, script
+            await browser.close()
+    finally:
+        await runner.cleanup()
+    assert faults == []
+
+
+def new_post(seq=7, **fields):
+    return making.release(making.make_post("20230201T0600Z-tide", 318, **({"title": "The tide turns"} | fields)), seq)
+
+
+def frame(event, value, position=None):
+    return encode_frame(event, value.to_json(), position)
+
+
+async def test_posts_arrive_change_and_go_without_reloading():
+    snapshot = making.live()
+    async with browsing(snapshot) as (page, script):
+        after, said = await script.joined()
+        assert after == "k3f9-6"
+        articles = page.locator("#posts > article")
+        await page.evaluate("window.kept = true")
+        await said.put(frame("post", new_post(), "k3f9-7"))
+        await expect(articles).to_have_count(7)
+        await expect(articles.first.locator("h2")).to_have_text("The tide turns")
+        await expect(articles.first).to_have_attribute("aria-posinset", "1")
+        await expect(articles.last).to_have_attribute("aria-setsize", "7")
+        await expect(page.locator("#news")).to_have_text("New post: The tide turns")
+        await expect(page.locator("#status")).to_have_text("Live")
+        changed = new_post(8, title="The tide has turned", facts={"revision": 2})
+        await said.put(frame("update", changed, "k3f9-8"))
+        await expect(articles.first.locator("h2")).to_have_text("The tide has turned")
+        await expect(articles.first.locator(".marks")).to_have_text("Edited")
+        await expect(articles).to_have_count(7)
+        await said.put(frame("delete", Deletion(id=changed.id), "k3f9-9"))
+        await expect(articles).to_have_count(6)
+        await expect(articles.first.locator("h2")).to_have_text("Divers find the anchor chain")
+        only = making.make_snapshot(new_post(10), title="Storm at the harbour, day two")
+        await said.put(encode_frame("reset", reset_document(only, "seek"), "k3f9-10"))
+        await expect(articles).to_have_count(1)
+        await expect(page.locator("#title")).to_have_text("Storm at the harbour, day two")
+        await said.put(encode_frame("reset", reset_document(making.make_snapshot(), "loop"), "k3f9-11"))
+        await expect(page.locator("#nothing")).to_be_visible()
+        assert await page.evaluate("window.kept")
+
+
+@pytest.mark.parametrize("make", [making.live, making.replay, making.hostile], ids=["live", "replay", "hostile"])
+async def test_script_and_server_make_the_same_elements(make):
+    snapshot = make()
+    async with browsing(snapshot) as (page, script):
+        _, said = await script.joined()
+        await page.evaluate("window.before = [...document.getElementById('posts').children]")
+        await said.put(encode_frame("reset", reset_document(snapshot, "start"), "k3f9-7"))
+        await page.wait_for_function("!window.before[0].isConnected")
+        assert await page.evaluate(SAME) == []
+
+
+async def test_who_reads_further_down_keeps_their_place():
+    async with browsing(making.live(), reduced_motion="reduce") as (page, script):
+        _, said = await script.joined()
+        reading = page.locator("#posts > article").nth(4)
+        await reading.evaluate("(element) => element.scrollIntoView({ block: 'center' })")
+        before = await reading.bounding_box()
+        for seq in (7, 8):
+            post = making.release(making.make_post(f"20230201T060{seq}Z-tide", 318, title=f"Tide {seq}"), seq)
+            await said.put(frame("post", post, f"k3f9-{seq}"))
+        pill = page.locator("#fresh")
+        await expect(pill).to_have_text("2 new posts")
+        same = page.locator("#posts > article").nth(6)
+        after = await same.bounding_box()
+        assert abs(after["y"] - before["y"]) < 2
+        await pill.click()
+        await expect(pill).to_be_hidden()
+        await expect(page.locator("#posts > article").first).to_be_in_viewport()
+        await expect(page.locator("#posts > article").first).to_be_focused()
+
+
+async def test_a_lost_stream_is_resumed_where_it_stood():
+    async with browsing(making.live()) as (page, script):
+        _, said = await script.joined()
+        await said.put(b"retry: 10\n\n" + frame("post", new_post(), "k3f9-7"))
+        await expect(page.locator("#posts > article")).to_have_count(7)
+        await said.put(b"")  # the connection ends; the browser comes back by itself
+        after, said = await script.joined()
+        assert after == "k3f9-7"
+        await said.put(503)  # the browser gives up for good; the page does not
+        await expect(page.locator("#status")).to_have_text("Connection lost, trying again…")
+        after, said = await script.joined()
+        assert after == "k3f9-7"
+        await said.put(frame("post", making.release(making.make_post("again", 330), 8), "k3f9-8"))
+        await expect(page.locator("#posts > article")).to_have_count(8)
+        await expect(page.locator("#status")).to_have_text("Live")
+
+
+async def test_the_clock_of_a_replay_runs_on_and_ends():
+    async with browsing(making.replay()) as (page, script):
+        _, said = await script.joined()
+        story_time = making.FIRST.replace(hour=23, minute=50)
+        await said.put(frame("clock", Clock(state="playing", speed=600, story_time=story_time, run=1)))
+        clock = page.locator("#clock")
+        await expect(clock).to_contain_text("600×")
+        await expect(clock).to_contain_text("31 January 2023, 23:5")
+        await expect(clock).to_contain_text("1 February 2023, 00:0", timeout=10_000)  # ten minutes a second
+        await expect(page.locator("#status")).to_have_text("The replay is playing")
+        await said.put(frame("clock", Clock(state="paused", speed=600, story_time=story_time, run=1)))
+        await expect(page.locator("#status")).to_have_text("The replay is paused")
+        await expect(clock.locator("strong")).to_have_text("31 January 2023, 23:50 (UTC-05:00)")
+        await said.put(frame("clock", Clock(state="ended", speed=600, story_time=story_time, run=1), "k3f9-7"))
+        await expect(page.locator("#status")).to_have_text("The replay has ended")
+        await said.put(b"")
+        after, said = await script.joined()
+        assert after == "k3f9-7"
+        await said.put(204)  # nothing is left to come: nobody asks again
+        await expect(page.locator("#status")).to_have_text("The replay has ended")
+        assert script.streams.empty()
+
+
+async def test_nothing_in_a_post_runs():
+    hostile = making.hostile()
+    async with browsing(making.make_snapshot()) as (page, script):
+        _, said = await script.joined()
+        for seq, post in enumerate(reversed(hostile.posts), 1):
+            evil = post.model_copy(
+                update={"content_html": post.content_html + "<img src=x onerror=alert(10)><script>alert(11)</script>"}
+            )
+            await said.put(frame("post", evil, f"k3f9-{seq}"))
+        await expect(page.locator("#posts > article")).to_have_count(len(hostile.posts))
+        await expect(page.locator("#posts > article h2").nth(3)).to_have_text("<script>alert('t')</script>")
+        wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide == 0

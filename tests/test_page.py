@@ -1,0 +1,195 @@
+"""The pages: what their HTML holds, and that no post can break out of it. test_live.py watches them in a browser."""
+
+import base64
+import hashlib
+import re
+from dataclasses import replace
+
+import lxml.html
+import making
+import pytest
+
+from publisher.render.page import CONTENT_SECURITY_POLICY, Listing, channels_page, live_page, post_page
+
+
+def parse(document):
+    return lxml.html.fromstring(document.decode())
+
+
+def text(element):
+    return " ".join(element.text_content().split())
+
+
+def test_the_page_holds_every_post_newest_first():
+    snapshot = making.live()
+    page = parse(live_page(snapshot))
+    articles = page.cssselect("[role=feed] > article")
+    assert [article.get("data-id") for article in articles] == [post.id for post in snapshot.posts]
+    first = articles[0]
+    assert text(first.cssselect("h2")[0]) == "Divers find the anchor chain"
+    assert text(first.cssselect(".by")[0]) == "By Ada Quist in Holmavik, Bo Lindqvist and Cy Marten in London"
+    assert text(first.cssselect(".marks")[0]) == "Key eventEdited"
+    assert text(first.cssselect(".when")[0]) == "00:22 1 February 2023 UTC-05:00"
+    assert first.cssselect(".when time")[0].get("datetime") == "2023-02-01T00:22:00-05:00"
+    assert first.cssselect(".when a")[0].get("href") == snapshot.posts[0].url
+    assert text(first.cssselect("blockquote")[0]).startswith("“We pulled")
+    assert text(articles[4].cssselect(".marks")[0]) == "Pinned"
+
+
+def test_pictures_show_with_caption_and_credit():
+    articles = parse(live_page(making.live())).cssselect("article")
+    assert (
+        text(articles[1].cssselect("figure.unseen")[0])
+        == "The crane, seen from the lighthouse. Dee Okafor/Coast Agency"
+    )
+    assert articles[3].cssselect("figure img")[0].get("src") == "https://news.example/chart.png?size=2"
+
+
+def test_a_picture_that_stands_in_the_body_is_not_shown_twice():
+    post = making.make_post(
+        content_html="<p>Look.</p><figure><figcaption>The boat.</figcaption></figure>",
+        facts={"images": (making.PICTURED,)},
+    )
+    page = parse(live_page(making.make_snapshot(making.release(post))))
+    assert len(page.cssselect("figure")) == 1
+
+
+def test_a_post_without_headline_has_a_heading_for_who_listens():
+    article = parse(live_page(making.live())).cssselect("article")[2]
+    heading = article.cssselect("h2")[0]
+    assert heading.get("class") == "derived"
+    assert text(heading) == "Wind is down to 40 km/h & falling."
+
+
+def test_feeds_and_stream_can_be_discovered():
+    snapshot = making.live()
+    page = parse(live_page(snapshot))
+    links = {link.get("type"): link for link in page.cssselect("head link[rel=alternate]")}
+    assert {kind: link.get("href") for kind, link in links.items()} == {
+        "application/atom+xml": snapshot.address.atom,
+        "application/rss+xml": snapshot.address.rss,
+        "application/feed+json": snapshot.address.json,
+        "text/event-stream": snapshot.address.events,
+    }
+    assert all(snapshot.title in link.get("title") for link in links.values())
+    assert page.cssselect("link[rel=canonical]")[0].get("href") == snapshot.address.root
+    assert page.cssselect("meta[name=description]")[0].get("content") == snapshot.subtitle
+    shown = [link.get("href") for link in page.cssselect("nav a")]
+    assert shown == [snapshot.address.atom, snapshot.address.rss, snapshot.address.json]
+
+
+def test_the_page_goes_on_where_the_snapshot_stood():
+    feed = parse(live_page(making.replay())).get_element_by_id("posts")
+    assert feed.get("data-position") == "k3f9-6"
+    assert feed.get("data-stream") == "events"  # relative: also right behind another host name
+
+
+def test_a_static_site_has_neither_script_nor_stream():
+    snapshot = making.live()
+    static = live_page(replace(snapshot, address=replace(snapshot.address, has_stream=False)))
+    assert b"<script" not in static
+    assert b"events" not in static
+    assert b"k3f9-6" not in re.sub(rb"<article.*</article>", b"", static, flags=re.DOTALL)
+    assert len(parse(static).cssselect("article")) == 6
+
+
+def test_the_page_says_that_it_is_a_replay_and_of_when():
+    header = parse(live_page(making.replay())).cssselect("header")[0]
+    assert text(header).startswith(
+        "Replay Storm at the harbour (replay) A replay of live coverage of 31 January 2023, at 60 times its speed."
+    )
+
+
+def test_an_empty_story_says_so():
+    page = parse(live_page(making.make_snapshot()))
+    nothing = page.get_element_by_id("nothing")
+    assert nothing.get("hidden") is None
+    assert text(nothing) == "Nothing yet. The first post will appear here."
+    assert parse(live_page(making.live())).get_element_by_id("nothing").get("hidden") is not None
+
+
+def test_the_policy_allows_exactly_the_inlined_style_and_script():
+    page = parse(live_page(making.hostile()))
+    for tag, directive in (("style", "style-src"), ("script", "script-src")):
+        [inlined] = page.cssselect(tag)
+        digest = base64.b64encode(hashlib.sha256(inlined.text.encode()).digest()).decode()
+        assert f"{directive} 'sha256-{digest}'" in CONTENT_SECURITY_POLICY
+    assert "default-src 'none'" in CONTENT_SECURITY_POLICY
+    assert "unsafe" not in CONTENT_SECURITY_POLICY
+    assert not page.xpath("//@style | //@*[starts-with(name(), 'on')]")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [live_page(making.hostile()), *(post_page(making.hostile(), post) for post in making.hostile().posts)],
+    ids=["live", *(post.id.rpartition("/")[2] for post in making.hostile().posts)],
+)
+def test_hostile_posts_stay_text(document):
+    page = parse(document)
+    assert len(page.cssselect("script")) == (1 if page.cssselect("[role=feed]") else 0)
+    assert len(page.cssselect("style")) == 1
+    assert len(page.cssselect("main")) == 1
+    assert not page.cssselect("iframe, object, form, main style, main script, article article")
+    assert not page.xpath("//@*[starts-with(name(), 'on')]")
+    links = page.xpath("//@href | //@src")
+    assert all(re.match(r"https?://|#|data:image/svg", link) for link in links)
+    assert not re.search(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]", document)
+
+
+def test_hostile_words_can_still_be_read():
+    articles = parse(live_page(making.hostile())).cssselect("article")
+    headings = [text(article.cssselect("h2")[0]) for article in articles]
+    assert headings == [post.heading for post in making.hostile().posts]
+    assert headings[3] == "<script>alert('t')</script>"
+    assert articles[5].get("lang") == "ar"
+    assert articles[5].cssselect("h2")[0].get("dir") == "auto"
+
+
+def test_the_page_is_made_for_assistive_technology():
+    page = parse(live_page(making.live()))
+    assert page.get("lang") == "en"
+    feed = page.get_element_by_id("posts")
+    assert feed.get("aria-label")
+    assert feed.get("aria-busy") == "false"
+    assert page.get_element_by_id("status").get("role") == "status"
+    assert page.get_element_by_id("news").get("aria-live") == "polite"
+    assert page.cssselect("a.skip")[0].get("href") == "#posts"
+    assert len(page.cssselect("h1")) == len(page.cssselect("main")) == 1
+    for place, article in enumerate(page.cssselect("article"), 1):
+        assert (article.get("aria-posinset"), article.get("aria-setsize")) == (str(place), "6")
+        label = page.get_element_by_id(article.get("aria-labelledby"))
+        assert label.tag == "h2"
+        assert article.get("tabindex") == "0"
+    ids = page.xpath("//@id")
+    assert len(ids) == len(set(ids))
+    assert all(image.get("alt") is not None for image in page.cssselect("img"))
+    window = parse(live_page(replace(making.live(), complete=False)))
+    assert {article.get("aria-setsize") for article in window.cssselect("article")} == {"-1"}
+
+
+def test_a_post_has_a_page_of_its_own():
+    snapshot = making.replay()
+    page = parse(post_page(snapshot, snapshot.posts[0]))
+    assert text(page.cssselect("article h1")[0]) == "Divers find the anchor chain"
+    assert page.cssselect("link[rel=canonical]")[0].get("href") == snapshot.posts[0].url
+    assert snapshot.address.root in [link.get("href") for link in page.cssselect("header a")]
+    assert "A replay of live coverage" in text(page.cssselect("header")[0])
+    back = page.cssselect(".back a")[0].get("href")
+    assert back == f"{snapshot.address.root}#20230201T0522Z-divers"
+    assert parse(live_page(snapshot)).get_element_by_id(back.partition("#")[2]) is not None
+
+
+def test_the_channels_are_listed_with_their_feeds():
+    snapshots = [making.live(), making.hostile()]
+    page = parse(channels_page([Listing.of(snapshot) for snapshot in snapshots]))
+    links = page.cssselect("head link[rel=alternate][type='application/atom+xml']")
+    assert [link.get("href") for link in links] == [snapshot.address.atom for snapshot in snapshots]
+    assert links[0].get("title") == "Storm at the harbour"
+    channels = page.cssselect("li.channel")
+    assert [text(channel.cssselect("h2")[0]) for channel in channels] == [
+        "Storm at the harbour",
+        "Storm <b>&</b> harbour",
+    ]
+    assert channels[0].cssselect("h2 a")[0].get("href") == snapshots[0].address.root
+    assert not page.cssselect("script, b")
+    assert "No channel" in text(parse(channels_page([])))
