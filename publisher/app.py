@@ -1,0 +1,185 @@
+"""The server: every channel of the settings, over one log, one library, one scheduler and one site."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from datetime import UTC
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from publisher.alarm import SchedulerAlarm, SteadyTime
+from publisher.channel import Channel
+from publisher.conductor import Conductor, Score, release_all
+from publisher.library import Library, library_path
+from publisher.log.opening import open_store
+from publisher.press import Billing
+from publisher.reel import Reel
+from publisher.render.snapshot import Address
+from publisher.web.site import Site
+from shared.errors import NewsreelError
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Mapping
+
+    from publisher.config import ChannelSettings, Settings
+    from publisher.log.contract import LogStore
+    from publisher.sources.reading import Reading
+
+logger = logging.getLogger(__name__)
+
+BACKLOG = 4_096
+"""Connections that may wait to be accepted: a herd of readers comes back within a second of a restart."""
+SHUTDOWN_SECONDS = 5.0
+"""How long running answers may take when the server ends; streams are ended before."""
+MEMORY_KEEPS = 100_000
+"""Events that a log in memory keeps a channel, so that a looping replay does not grow for ever."""
+
+
+class CannotListenError(NewsreelError):
+    """The address cannot be listened on."""
+
+
+class Server:
+    """A running server. ``start``, then ``failed`` to wait on, then ``stop``."""
+
+    def __init__(self, settings: Settings, readings: Mapping[str, Reading]) -> None:
+        self._settings = settings
+        self._readings = readings
+        self._scheduler = AsyncIOScheduler(timezone=UTC)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._runner: web.AppRunner | None = None
+        self._store: LogStore | None = None
+        self._library: Library | None = None
+        self._site: Site | None = None
+        self.channels: dict[str, Channel] = {}
+        self.url = ""
+        """The public URL of the server, without a trailing slash."""
+
+    async def start(self) -> None:
+        """Listen, and begin to release.
+
+        Raises:
+            CannotListenError: the port is taken, or the address is not this machine's.
+            LogError: the log cannot be opened.
+        """
+        server = self._settings.server
+        sock = _listen(server.host, server.port)
+        self.url = server.public_url or _url_of(sock, server.host)
+        try:
+            steady = SteadyTime()
+            self._store = await open_store(self._settings.log.url)
+            self._library = Library.open(library_path(self._settings.log.url), self._store.epoch)
+            for name, channel in self._settings.channels.items():
+                self.channels[name] = await self._open(name, channel, steady)
+            self._site = Site(self.channels, steady.now)
+            self._runner = web.AppRunner(
+                self._site.application(), handler_cancellation=True, shutdown_timeout=SHUTDOWN_SECONDS, access_log=None
+            )
+            await self._runner.setup()
+            await web.SockSite(self._runner, sock, backlog=BACKLOG).start()
+        except BaseException:
+            sock.close()
+            await self.stop()
+            raise
+        self._scheduler.start()
+        self._scheduler.add_job(self._heartbeat, "interval", seconds=server.heartbeat.total_seconds())
+        self._scheduler.add_job(self._prune, "interval", minutes=1)
+        for channel_ in self.channels.values():
+            self._begin(channel_.press.run(), f"press of {channel_.name}")
+            alarm = SchedulerAlarm(self._scheduler, f"next cue of {channel_.name}", steady.now)
+            self._begin(channel_.conduct(alarm, steady.now), f"conductor of {channel_.name}")
+
+    async def failed(self) -> None:
+        """Wait until a part of the server fails; then raise its error."""
+        pending: set[asyncio.Task[None]] = set(self._tasks)
+        while pending:
+            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        await asyncio.Event().wait()
+
+    async def stop(self) -> None:
+        """End in order: no more releases, no more connections, the streams, the log."""
+        if self._site is not None:
+            self._site.ready = False
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await task
+        self._tasks.clear()
+        for channel in self.channels.values():
+            channel.fanout.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        if self._library is not None:
+            self._library.close()
+        if self._store is not None:
+            await self._store.close()
+
+    async def _open(self, name: str, settings: ChannelSettings, steady: SteadyTime) -> Channel:
+        assert self._store is not None  # noqa: S101 start() set it
+        assert self._library is not None  # noqa: S101
+        reading = self._readings[name]
+        log = self._store.channel(name)
+        reel = Reel((told.event for told in reading.told), max_gap=settings.max_gap)
+        if settings.until is not None:
+            reel = reel.until(settings.until)
+        address = Address.of(f"{self.url}/{name}/", name, urlsplit(self.url).hostname or "localhost", reel.start.date())
+        billing = Billing(
+            title=settings.title or reading.header.title or name,
+            mode=settings.mode,
+            language=settings.language or reading.header.language,
+            first_day=reel.start.date(),
+            opened=steady.now(),
+            window=settings.window,
+        )
+        shelf = self._library.shelf(name)
+        if settings.mode == "archive":
+            await release_all(reel, log, steady.now())
+            channel = Channel(log, shelf, address, billing, settings.dates)
+        else:
+            begin = reel.locate(settings.begin) if settings.begin is not None else 0.0
+            score = Score(settings.speed, begin, settings.loop, settings.loop_pause)
+            conductor = Conductor(reel, score, log)
+            channel = Channel(log, shelf, address, billing, settings.dates, reel=reel, conductor=conductor)
+        await channel.press.catch_up()
+        return channel
+
+    def _begin(self, work: Coroutine[None, None, None], name: str) -> None:
+        self._tasks.append(asyncio.create_task(work, name=name))
+
+    async def _heartbeat(self) -> None:
+        for channel in self.channels.values():
+            channel.fanout.heartbeat()
+
+    async def _prune(self) -> None:
+        keep = self._settings.log.keep or (MEMORY_KEEPS if self._settings.log.url.startswith("memory:") else 0)
+        if keep:
+            for channel in self.channels.values():
+                await channel.prune(keep)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=BACKLOG
+        )
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise CannotListenError(f"cannot listen on {host}:{port}: {why}; choose another port or host") from None
+
+
+def _url_of(sock: socket.socket, host: str) -> str:
+    port = sock.getsockname()[1]
+    if host in {"0.0.0.0", "::", ""}:
+        host = "localhost"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"

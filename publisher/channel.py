@@ -1,0 +1,103 @@
+"""A channel: one published story, put together from its rooms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from publisher.clock import ReplayClock
+from publisher.fanout import Fanout
+from publisher.press import Billing, Press
+from publisher.projection import Projection
+from shared.wire import Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from publisher.alarm import Alarm
+    from publisher.conductor import Conductor
+    from publisher.library import Shelf
+    from publisher.log.contract import EventLog
+    from publisher.projection import Timestamps
+    from publisher.reel import Reel
+    from publisher.render.snapshot import Address
+    from shared.event import Position, ResetReason
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """How a reader joins the stream: ``go-on`` exactly after ``cursor``, begin with ``reset``, or it is ``over``."""
+
+    way: Literal["go-on", "reset", "over"]
+    cursor: int = 0
+    reason: ResetReason = "start"
+
+
+class Channel:
+    """One channel: its log, press, fan-out and editions, and on replays its reel and conductor."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        shelf: Shelf,
+        address: Address,
+        billing: Billing,
+        timestamps: Timestamps,
+        *,
+        reel: Reel | None = None,
+        conductor: Conductor | None = None,
+    ) -> None:
+        self.address = address
+        self.log = log
+        self.fanout = Fanout()
+        self.press = Press(log, shelf, Projection(address, timestamps), billing, self.fanout)
+        self.editions = self.press.editions
+        self.reel = reel
+        self._conductor = conductor
+
+    @property
+    def name(self) -> str:
+        """Tell the channel's path segment."""
+        return self.address.channel
+
+    async def conduct(self, alarm: Alarm, now: Callable[[], datetime]) -> None:
+        """Release the reel; returns at once where there is none."""
+        if self._conductor is not None:
+            await self._conductor.run(alarm, now)
+
+    def clock(self, now: datetime) -> Clock | None:
+        """Tell what the replay's clock shows now, None where there is no replay."""
+        event = self.press.shelf.clock
+        if event is None or self.reel is None:
+            return None
+        clock = ReplayClock(event.anchor, event.elapsed, event.speed, playing=event.state == "playing")
+        story_time = self.reel.story_time(clock.at(now))
+        return Clock(state=event.state, speed=event.speed, story_time=story_time, run=event.run)
+
+    async def join(self, position: Position | None) -> Join:
+        """Decide how a reader who was last at ``position`` joins: one rule for all cases.
+
+        It goes on exactly after its position, or it begins with a reset that says why.
+        """
+        head, epoch = self.press.shelf.head, self.log.epoch
+        if position is None:
+            return Join("reset", head, "start")
+        if position.epoch != epoch or position.seq > head:
+            # Ahead of the head: the tail that this reader saw was lost. Its history is not ours any more.
+            return Join("reset", head, "epoch")
+        reset = self.press.shelf.last_reset
+        if reset is not None and reset[0] > position.seq:
+            return Join("reset", head, reset[1].reason)
+        if position.seq < await self.log.oldest() - 1:
+            return Join("reset", head, "expired")
+        clock = self.press.shelf.clock
+        if position.seq == head and clock is not None and clock.state == "ended":
+            return Join("over", head)
+        return Join("go-on", position.seq)
+
+    async def prune(self, keep: int) -> None:
+        """Forget all but about the newest ``keep`` events of the log; the library keeps the posts."""
+        upto = self.press.shelf.head - keep
+        if upto > 0:
+            await self.log.prune(upto)

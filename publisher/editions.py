@@ -1,0 +1,100 @@
+"""Editions: documents ready to be handed out, rendered once per change for all who ask."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from publisher.render.feedxml import atom, rss
+from publisher.render.jsonfeed import json_feed
+from publisher.render.page import live_page
+from shared.wire import ATOM, HTML, JSON_FEED, RSS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from publisher.render.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class Edition:
+    """A document as bytes.
+
+    Attributes:
+        media_type: with its charset.
+        changed: when what it shows last changed.
+    """
+
+    body: bytes
+    media_type: str
+    changed: datetime
+
+    @cached_property
+    def digest(self) -> str:
+        """Name the bytes; the strong entity tag is made of it (RFC 9110, section 8.8.3)."""
+        return hashlib.sha256(self.body).hexdigest()[:24]
+
+    @cached_property
+    def gzipped(self) -> bytes:
+        """The compressed twin, made on the first ask; the same body always gives the same bytes."""
+        return gzip.compress(self.body, compresslevel=6, mtime=0)
+
+    @property
+    def last_modified(self) -> datetime:
+        """Tell the first whole second at which the last change was over.
+
+        Rounding down, as is usual, would hide a second change within the same second from ``If-Modified-Since``.
+        """
+        whole = self.changed.astimezone(UTC).replace(microsecond=0)
+        return whole if whole == self.changed else whole + timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Printing:
+    """How one kind of document is made."""
+
+    media_type: str
+    render: Callable[[Snapshot], bytes]
+
+
+PRINTINGS = {
+    "page": Printing(f"{HTML}; charset=utf-8", live_page),
+    "feed.atom": Printing(f"{ATOM}; charset=utf-8", atom),
+    "feed.rss": Printing(f"{RSS}; charset=utf-8", rss),
+    "feed.json": Printing(f"{JSON_FEED}; charset=utf-8", json_feed),
+}
+"""Every document of a channel that shows its window."""
+
+
+class Editions:
+    """The current editions of one channel, each rendered on the first ask after a change."""
+
+    def __init__(self, printings: Mapping[str, Printing], snapshot: Callable[[], Snapshot]) -> None:
+        self._printings = printings
+        self._snapshot = snapshot
+        self._current: Snapshot | None = None
+        self._made: dict[str, Edition] = {}
+
+    @property
+    def current(self) -> Snapshot:
+        """Give the snapshot that the editions show; one for all of them."""
+        if self._current is None:
+            self._current = self._snapshot()
+        return self._current
+
+    def get(self, name: str) -> Edition:
+        """Give the current edition of a document, rendering it if nobody has asked for it since the last change."""
+        if name not in self._made:
+            printing = self._printings[name]
+            body = printing.render(self.current)
+            self._made[name] = Edition(body, printing.media_type, self.current.updated)
+        return self._made[name]
+
+    def stale(self) -> None:
+        """Forget what was made: the story has changed."""
+        self._current = None
+        self._made.clear()

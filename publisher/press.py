@@ -1,0 +1,261 @@
+"""The press: folds one channel's log into the library and makes what readers get of it.
+
+Everything that is read comes from here: the frames of the stream, the snapshot of which the documents are made. There
+is no other way from the log to a reader, so one machine and many run the same path.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from publisher.editions import PRINTINGS, Editions
+from publisher.fanout import EncodedFrame
+from publisher.render.jsonfeed import reset_document
+from publisher.render.snapshot import Snapshot
+from publisher.when import spoken_day, spoken_speed
+from shared.event import ClockEvent, DeleteEvent, Position, PostEvent, ResetEvent, UpdateEvent
+from shared.post import ReplayFacts
+from shared.sse import encode_frame
+from shared.wire import Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date, datetime
+
+    from publisher.fanout import Fanout
+    from publisher.library import Filed, Shelf
+    from publisher.log.contract import EventLog, Kind
+    from publisher.projection import Projection
+    from publisher.render.snapshot import Mode
+    from shared.event import Logged, ResetReason
+    from shared.post import Post
+
+_MARKS: tuple[Kind, ...] = ("reset", "clock")
+PAGE = 500
+"""Events read from the log at a time."""
+SLICE = 100
+"""Events pressed without a pause, so that a burst holds the loop for about 20 ms and no longer."""
+
+# What outlets add to a title when a story is over: it would tell a replay's reader how things end.
+_CLOSING = re.compile(
+    r"\s*(?:[-–—|:,]\s*|\()(?:as it happened|how it happened|as they happened|zum nachlesen|so lief[^|]*|"
+    r"live coverage (?:has )?ended|closed|recap|highlights)\)?\s*$",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Billing:
+    """How a channel is announced.
+
+    Attributes:
+        title: as the source has it.
+        first_day: of the story; None for a channel that has no story yet.
+        opened: when the channel was opened: an empty story's last change.
+        window: most posts that documents show.
+    """
+
+    title: str
+    mode: Mode
+    language: str | None
+    first_day: date | None
+    opened: datetime
+    window: int = 100
+
+
+class Press:
+    """One channel's press: what readers read is its ``editions``, and the frames that it gives to the fan-out."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        shelf: Shelf,
+        projection: Projection,
+        billing: Billing,
+        fanout: Fanout,
+    ) -> None:
+        self.shelf = shelf
+        self.billing = billing
+        self._log = log
+        self._projection = projection
+        self._fanout = fanout
+        self.editions = Editions(PRINTINGS, self.snapshot)
+        self._projected: dict[str, tuple[int, Post]] = {}
+        self._resets: dict[tuple[int, ResetReason, str | None], bytes] = {}
+
+    async def catch_up(self) -> None:
+        """File what the log holds and the library does not, without making frames of it."""
+        oldest = await self._log.oldest()
+        if self.shelf.head < oldest - 1:
+            # The library lacks events that the log has forgotten. What it still knows is filed anew: the marks that
+            # outlive pruning, then all the rest.
+            self.shelf.clear()
+            marks = [await self._log.latest(kind) for kind in _MARKS]
+            pruned = [mark for mark in marks if mark is not None and mark.seq < oldest]
+            self.shelf.file(sorted(pruned, key=lambda mark: mark.seq))
+        while batch := await self._log.read(self.shelf.head, SLICE):
+            self.shelf.file(batch)
+            await asyncio.sleep(0)
+        self._fanout.head = self._fanout.floor = self.shelf.head
+
+    async def run(self) -> None:
+        """Press what is appended, until the log is closed."""
+        async for batch in self._log.tail(self.shelf.head):
+            for first in range(0, len(batch), SLICE):
+                self.press(batch[first : first + SLICE])
+                await asyncio.sleep(0)
+
+    def press(self, batch: Sequence[Logged]) -> None:
+        """File a batch, make its frames and broadcast them."""
+        frames: list[EncodedFrame] = []
+        for logged in batch:
+            was = self._tags_of(logged)
+            self.shelf.file([logged])
+            frames.append(self.frame(logged, was))
+        self.editions.stale()
+        self._fanout.broadcast(frames)
+
+    async def frames_after(self, cursor: int) -> list[EncodedFrame]:
+        """Give the next frames after ``cursor`` from the log, up to where the press stands; empty at its head.
+
+        Only for a cursor behind which no reset lies. What tags a post had before is not known here, so an update that
+        does not match a reader's tag goes out as a deletion, which is nothing to who never had the post.
+        """
+        page = await self._log.read(cursor, PAGE)
+        head = self.shelf.head
+        return [self.frame(logged, was_unknown=True) for logged in page if logged.seq <= head]
+
+    def frame(self, logged: Logged, was: frozenset[str] | None = None, *, was_unknown: bool = False) -> EncodedFrame:
+        """Encode an event that is filed already; ``was`` are the post's tags before it."""
+        position = str(logged.position)
+        match logged.event:
+            case PostEvent(post=post) | UpdateEvent(post=post):
+                filed = self.shelf.find(post.id)
+                first = filed.first_released if filed is not None else logged.released_at
+                released = self._projection.post(
+                    post,
+                    logged.position,
+                    first_released=first,
+                    released=logged.released_at,
+                    replay=self._replay_at(logged.seq),
+                )
+                body = released.to_json()
+                tags = frozenset(post.tags)
+                moved = logged.event.kind == "update" and was != tags
+                return EncodedFrame(
+                    logged.seq,
+                    logged.event.kind,
+                    encode_frame(logged.event.kind, body, position),
+                    tags,
+                    was,
+                    removal=self._removal(logged, post.id) if moved else b"",
+                    arrival=encode_frame("post", body, position) if moved else b"",
+                    was_unknown=was_unknown,
+                )
+            case DeleteEvent(id=post_id):
+                return EncodedFrame(
+                    logged.seq, "delete", self._removal(logged, post_id), was=was, was_unknown=was_unknown
+                )
+            case ResetEvent(reason=reason):
+                return EncodedFrame(logged.seq, "reset", self._reset(reason, position, None))
+            case ClockEvent() as clock:
+                return EncodedFrame(logged.seq, "clock", encode_frame("clock", clock_of(clock).to_json(), position))
+
+    def reset_frame(self, reason: ResetReason, tag: str | None = None) -> bytes:
+        """Give the ``reset`` that a reader who joins now begins with; encoded once for all who join here."""
+        key = (self.shelf.head, reason, tag)
+        if key not in self._resets:
+            if any(head != self.shelf.head for head, _, _ in self._resets):
+                self._resets.clear()
+            self._resets[key] = self._reset(reason, str(self.position), tag)
+        return self._resets[key]
+
+    @property
+    def position(self) -> Position:
+        """Tell where the press stands."""
+        return Position(self._log.epoch, self.shelf.head)
+
+    def snapshot(self) -> Snapshot:
+        """Give what documents show now."""
+        billing, shelf = self.billing, self.shelf
+        ended = shelf.clock is not None and shelf.clock.state == "ended"
+        title = billing.title if ended or billing.mode != "replay" else _CLOSING.sub("", billing.title)
+        return Snapshot(
+            address=self._projection.address,
+            mode=billing.mode,
+            title=f"{title} (replay)" if billing.mode == "replay" else title,
+            subtitle=self._subtitle(),
+            language=billing.language,
+            authors=shelf.authors(),
+            updated=shelf.changed or billing.opened,
+            posts=self._window(),
+            position=self.position,
+            complete=shelf.count() <= billing.window,
+            replay=self._replay_at(shelf.head),
+            clock=clock_of(shelf.clock) if shelf.clock is not None else None,
+        )
+
+    def released(self, filed: Filed) -> Post | None:
+        """Give the released form of a post on the shelf, None of a deleted one."""
+        if filed.post is None:
+            return None
+        seq, post = self._projected.get(filed.slug, (0, None))
+        if post is None or seq != filed.seq:
+            post = self._projection.post(
+                filed.post,
+                Position(self._log.epoch, filed.seq),
+                first_released=filed.first_released,
+                released=filed.released,
+                replay=self._replay_at(filed.seq),
+            )
+            self._projected[filed.slug] = (filed.seq, post)
+        return post
+
+    def _window(self) -> tuple[Post, ...]:
+        filed = self.shelf.window(self.billing.window)
+        if len(self._projected) > 4 * self.billing.window:
+            self._projected.clear()
+        return tuple(post for post in map(self.released, filed) if post is not None)
+
+    def _reset(self, reason: ResetReason, position: str, tag: str | None) -> bytes:
+        snapshot = self.snapshot()
+        if tag is not None:
+            snapshot = replace(snapshot, posts=tuple(post for post in snapshot.posts if tag in post.tags))
+        return encode_frame("reset", reset_document(snapshot, reason), position)
+
+    def _removal(self, logged: Logged, post_id: str) -> bytes:
+        deletion = self._projection.deletion(
+            post_id, logged.event.story_time, logged.position, logged.released_at, self._replay_at(logged.seq)
+        )
+        return encode_frame("delete", deletion.to_json(), str(logged.position))
+
+    def _replay_at(self, seq: int) -> ReplayFacts | None:
+        clock = self.shelf.clock_at(seq)
+        return ReplayFacts(run=clock.run, speed=clock.speed) if clock is not None else None
+
+    def _tags_of(self, logged: Logged) -> frozenset[str] | None:
+        match logged.event:
+            case UpdateEvent(post=post):
+                filed = self.shelf.find(post.id)
+            case DeleteEvent(id=post_id):
+                filed = self.shelf.find(post_id)
+            case _:
+                return None
+        return frozenset(filed.post.tags) if filed is not None and filed.post is not None else None
+
+    def _subtitle(self) -> str:
+        billing = self.billing
+        when = f" of {spoken_day(billing.first_day)}" if billing.first_day is not None else ""
+        if billing.mode == "replay":
+            clock = self.shelf.clock
+            speed = f", at {spoken_speed(clock.speed)} its speed" if clock is not None and clock.speed != 1 else ""
+            return f"A replay of live coverage{when}{speed}."
+        return f"Live coverage{when}."
+
+
+def clock_of(event: ClockEvent) -> Clock:
+    """Give the stream's form of a clock event, as of the moment it was logged."""
+    return Clock(state=event.state, speed=event.speed, story_time=event.story_time, run=event.run)

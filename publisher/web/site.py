@@ -1,0 +1,140 @@
+"""The site: routes, errors as problem documents (RFC 9457), the list of channels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import hdrs, web
+
+from publisher.editions import PRINTINGS, Edition
+from publisher.render.page import Listing, channels_page, post_page
+from publisher.web.documents import channel_links, respond
+from publisher.web.stream import stream
+from shared.post import encode_json
+from shared.wire import HTML, PROBLEM
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from datetime import datetime
+
+    from publisher.channel import Channel
+
+_PREFLIGHT = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
+    "Access-Control-Allow-Headers": "Last-Event-ID, If-None-Match, If-Modified-Since, Cache-Control",
+    "Access-Control-Max-Age": "86400",
+}
+
+
+class Site:
+    """What the server answers, over a set of channels."""
+
+    def __init__(self, channels: Mapping[str, Channel], now: Callable[[], datetime]) -> None:
+        self._channels = channels
+        self._now = now
+        self._opened = now()
+        self.ready = True
+        """False while the server drains: ``/readyz`` then answers 503."""
+
+    def application(self) -> web.Application:
+        """Make the aiohttp application."""
+        app = web.Application(middlewares=[_problems])
+        app.router.add_get("/", self._index)
+        app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/{channel}", self._slash)
+        app.router.add_get("/{channel}/", self._page)
+        for name in PRINTINGS:
+            if name != "page":
+                app.router.add_get(f"/{{channel}}/{{document:{name.replace('.', '[.]')}}}", self._document)
+        app.router.add_get("/{channel}/events", self._events)
+        app.router.add_get("/{channel}/posts/{post}", self._post)
+        return app
+
+    async def _index(self, request: web.Request) -> web.Response:
+        snapshots = [channel.editions.current for channel in self._channels.values()]
+        body = channels_page([Listing.of(snapshot) for snapshot in snapshots])
+        changed = max((snapshot.updated for snapshot in snapshots), default=self._opened)
+        return respond(request, Edition(body, f"{HTML}; charset=utf-8", changed))
+
+    async def _page(self, request: web.Request) -> web.Response:
+        channel = self._channel(request)
+        return respond(
+            request, channel.editions.get("page"), links=channel_links(channel.address, channel.address.root)
+        )
+
+    async def _document(self, request: web.Request) -> web.Response:
+        channel = self._channel(request)
+        name = request.match_info["document"]
+        return respond(
+            request, channel.editions.get(name), links=channel_links(channel.address, channel.address.root + name)
+        )
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        return await stream(request, self._channel(request), self._now)
+
+    async def _post(self, request: web.Request) -> web.Response:
+        channel = self._channel(request)
+        slug = request.match_info["post"]
+        filed = channel.press.shelf.find(slug)
+        if filed is None:
+            raise web.HTTPNotFound(text=f"{channel.name} has no post {slug[:80]!r}; it may not be out yet")
+        post = channel.press.released(filed)
+        if post is None:
+            raise web.HTTPGone(text=f"the post {slug[:80]!r} of {channel.name} was taken away")
+        links = channel_links(channel.address, channel.address.post(slug))
+        if _prefers_json(request):
+            edition = Edition(post.to_json(), "application/json; charset=utf-8", filed.released)
+        else:
+            body = post_page(channel.editions.current, post)
+            edition = Edition(body, f"{HTML}; charset=utf-8", filed.released)
+        response = respond(request, edition, links=links)
+        response.headers["Vary"] = "Accept, Accept-Encoding"
+        return response
+
+    async def _slash(self, request: web.Request) -> web.Response:
+        raise web.HTTPMovedPermanently(self._channel(request).address.root)
+
+    async def _healthz(self, _request: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def _readyz(self, _request: web.Request) -> web.Response:
+        if not self.ready:
+            raise web.HTTPServiceUnavailable(text="the server is shutting down", headers={"Retry-After": "5"})
+        return web.json_response({"status": "ready"})
+
+    def _channel(self, request: web.Request) -> Channel:
+        name = request.match_info["channel"]
+        try:
+            return self._channels[name]
+        except KeyError:
+            raise web.HTTPNotFound(text=f"there is no channel {name[:80]!r}; / lists the channels") from None
+
+
+def _prefers_json(request: web.Request) -> bool:
+    accept = request.headers.get("Accept", "")
+    return "json" in accept and HTML not in accept
+
+
+@web.middleware
+async def _problems(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Answer errors as problem documents, and CORS preflights; all else passes."""
+    if request.method == hdrs.METH_OPTIONS:
+        return web.Response(status=204, headers=_PREFLIGHT)
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        detail = error.text if error.text and not error.text.startswith(f"{error.status}:") else None
+        problem = {"type": "about:blank", "title": error.reason, "status": error.status}
+        kept = {name: error.headers[name] for name in ("Allow", "Retry-After") if name in error.headers}
+        return web.Response(
+            status=error.status,
+            body=encode_json(problem | ({"detail": detail} if detail else {})),
+            content_type=PROBLEM,
+            headers={"Access-Control-Allow-Origin": "*", **kept},
+        )
