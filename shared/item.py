@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 """Stands where a source names no date anywhere. Nothing is invented: the present moment would change at every poll."""
 
+MOST_DIGITS = 1000
+"""Longest whole number that is read."""
+
 Thing = TypeVar("Thing", bound=Frozen)
 
 _PARAGRAPHS = re.compile(r"\n[ \t]*\n\s*")
@@ -36,7 +40,9 @@ class BadItemError(NewsreelError):
 
 
 def read_json(data: bytes | str) -> Any:
-    """Decode JSON (RFC 8259); bytes that are no UTF-8 become replacement characters.
+    """Decode JSON (RFC 8259) as generously as is safe.
+
+    Bytes that are no UTF-8 become replacement characters; numbers that cannot be written down again become null.
 
     Raises:
         BadItemError: it is none.
@@ -44,7 +50,7 @@ def read_json(data: bytes | str) -> Any:
     if isinstance(data, bytes):
         data = data.decode(json.detect_encoding(data), "replace")
     try:
-        value = json.loads(data, parse_constant=_refuse)
+        value = json.loads(data, parse_constant=_no_number, parse_float=_float, parse_int=_int)
         return _whole(value) if _ESCAPED_SURROGATE.search(data) else value
     except (ValueError, RecursionError) as error:
         raise BadItemError(f"this is no JSON: {clean_line(str(error))[:120]}") from None
@@ -62,8 +68,17 @@ def _whole(value: Any) -> Any:
     return value
 
 
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON number")
+def _no_number(_: str) -> None:
+    """Read NaN and Infinity, which JSON does not know."""
+
+
+def _float(digits: str) -> float | None:
+    number = float(digits)
+    return number if math.isfinite(number) else None
+
+
+def _int(digits: str) -> int | None:
+    return int(digits) if len(digits) <= MOST_DIGITS else None
 
 
 def read_item(item: object, *, base: str = "", undated: datetime = UNKNOWN_TIME) -> Post:
@@ -82,7 +97,7 @@ def read_item(item: object, *, base: str = "", undated: datetime = UNKNOWN_TIME)
     """
     if not isinstance(item, dict):
         raise BadItemError(f"an item must be a JSON object, not {type(item).__name__}")
-    html, title, url = _body(item, base), _text(item.get("title")), _link(item.get("url"), base)
+    html, title, url = _body(item, base), _text(item.get("title")), absolute_url(item.get("url"), base)
     post_id = identity(item, base)
     if not post_id:
         raise BadItemError("an item has neither id nor link, title or content")
@@ -97,7 +112,7 @@ def read_item(item: object, *, base: str = "", undated: datetime = UNKNOWN_TIME)
             content_html=html,
             date_published=published,
             date_modified=None if modified == published else modified,
-            image=_link(item.get("image"), base),
+            image=absolute_url(item.get("image"), base),
             authors=tuple(_authors(item)),
             tags=tuple(tag for tag in _list(item.get("tags")) if isinstance(tag, str) and clean_line(tag)),
             attachments=tuple(each(Attachment, _list(attachments))),
@@ -116,7 +131,7 @@ def identity(item: Mapping[str, Any], base: str = "") -> str:
         given = str(given)  # JSON Feed 1.1, "id": a number is to be read as a string
     if isinstance(given, str) and clean_line(given):
         return clean_line(given)
-    link = _link(item.get("url"), base)
+    link = absolute_url(item.get("url"), base)
     if link:
         return link
     words = [item.get(key) for key in ("title", "content_html", "content_text") if isinstance(item.get(key), str)]
@@ -147,6 +162,16 @@ def each(kind: type[Thing], values: Iterable[object]) -> Iterable[Thing]:
             yield kind.model_validate(value)
         except ValidationError:
             continue
+
+
+def absolute_url(value: object, base: str) -> str | None:
+    """Resolve a link against ``base``; None if there is none, or one that no URL can be made of."""
+    if not isinstance(value, str) or not value.strip():
+        return None
+    try:
+        return urljoin(base, value.strip())
+    except ValueError:  # http://[ and the like
+        return None
 
 
 def absolute_html(html: str, base: str) -> str:
@@ -190,15 +215,6 @@ def _facts(given: object, published: datetime) -> PostFacts:
     except ValidationError as error:  # one bad fact does not take the others with it
         bad = {fault["loc"][0] for fault in error.errors() if fault["loc"]}
         return PostFacts.model_validate(facts | {name: value for name, value in given.items() if name not in bad})
-
-
-def _link(value: object, base: str) -> str | None:
-    if not isinstance(value, str) or not value.strip():
-        return None
-    try:
-        return urljoin(base, value.strip())
-    except ValueError:
-        return None
 
 
 def _text(value: object) -> str | None:

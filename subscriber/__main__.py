@@ -1,0 +1,5 @@
+"""``python -m subscriber``."""
+
+from subscriber.cli import main
+
+main()

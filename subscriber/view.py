@@ -1,0 +1,210 @@
+"""Showing an update in a terminal: from Update to what rich can print. Pure.
+
+Everything that came from outside passes ``safe`` and becomes a ``Text``, which takes no markup: a post cannot move the
+cursor, colour the screen or turn the direction of writing.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import lxml.html
+from rich.console import Group
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.text import Text
+
+from shared.text import STORY_TIME_CLASS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from rich.console import RenderableType
+
+    from shared.post import Post
+    from shared.wire import Clock
+    from subscriber.follower import Status
+    from subscriber.update import Update
+
+# Control characters (C0, DEL, C1), line and paragraph separators, marks that turn the direction of writing.
+_UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_DEEPEST = 16  # columns; what is nested deeper must still be readable in a narrow window
+_SPACES = re.compile(r"\s+")
+_PARAGRAPHS = {"p", "h2", "h3", "h4", "h5", "h6", "tr", "dt", "dd", "caption", "hr", "table", "ul", "ol", "dl"}
+_REASONS = {
+    "seek": "the replay was moved to another time",
+    "loop": "the replay begins again",
+    "expired": "back after a long absence",
+    "epoch": "the server began anew",
+}
+_CONNECTIONS = {"looking": "looking", "streaming": "live", "polling": "polling", "over": "over"}
+
+
+@dataclass(slots=True)
+class Block:
+    """A run of text that stands by itself: a paragraph, a quotation, an item of a list, code, a caption."""
+
+    text: str
+    indent: int = 0
+    style: str = ""
+    mark: str = ""
+
+
+def safe(text: str) -> str:
+    """Make text from outside harmless for a terminal; line feeds stay."""
+    return _UNSAFE.sub("", text)
+
+
+def show(update: Update, headlines: Mapping[str, str]) -> RenderableType | None:
+    """Make what a person sees of an update, None if there is nothing to see.
+
+    Args:
+        update: as the follower gave it.
+        headlines: of posts that were shown before, by id, so that a withdrawal can name its post.
+    """
+    match update.event:
+        case "post" | "update":
+            return show_post(update.post(), updated=update.event == "update")
+        case "delete":
+            post_id = str(update.data.get("id", ""))
+            line = Text(safe(headlines.get(post_id) or post_id), style="strike")
+            return Group(Text.assemble(("withdrawn  ", "red"), line), Text())
+        case "reset" if update.reason() in {"seek", "loop", "epoch", "expired"}:
+            return Group(Rule(Text(_REASONS[update.reason()]), style="dim"), Text())
+        case "clock":
+            clock = update.clock()
+            return Group(Rule(Text("the replay has ended"), style="dim"), Text()) if clock.state == "ended" else None
+    return None
+
+
+def show_post(post: Post, *, updated: bool = False) -> RenderableType:
+    """Make what a person sees of a post: when, what, by whom, the body, the captions."""
+    facts = post.newsreel
+    head = Text(stamp(facts.story_time), style="cyan")
+    if facts.replay:
+        head.append(f"  replay {speed(facts.replay.speed)}", style="magenta")
+    for label, style, shown in (
+        ("updated", "yellow", updated),
+        ("key event", "bold yellow", facts.key_event),
+        ("pinned", "yellow", facts.pinned),
+    ):
+        if shown:
+            head.append(f"  {label}", style=style)
+    parts: list[RenderableType] = [head]
+    if post.title and not facts.title_derived:
+        parts.append(Text(safe(post.title), style="bold"))
+    names = [a.name + (f" ({a.location})" if a.location else "") for a in post.authors]
+    if names:
+        parts.append(Text(safe("By " + ", ".join(names)), style="dim"))
+    for block in blocks(post.content_html, captions=not post.images):
+        parts += _spaced(block)
+    for image in post.images:
+        words = " – ".join(word for word in (image.caption, image.credit) if word)
+        if words:
+            parts += _spaced(Block(words, style="italic dim", mark="▣ "))
+    return Group(*parts, Text())
+
+
+def status_line(status: Status, count: int, now: float) -> Text:
+    """Make the line at the bottom: connection, the replay's clock, how many posts, the title (cut if need be).
+
+    Args:
+        status: of the follower.
+        count: posts shown and not withdrawn.
+        now: the loop's time, in seconds.
+    """
+    if status.state == "waiting":
+        connection = f"no connection, trying again in {max(status.waiting_until - now, 0):.0f} s"
+    else:
+        connection = _CONNECTIONS[status.state]
+    parts = [connection]
+    if status.clock is not None:
+        parts.append(_clock(status.clock, now - status.clock_seen))
+    parts += [f"{count} post" + ("" if count == 1 else "s"), safe(status.title or "")]
+    return Text(" · ".join(part for part in parts if part), style="reverse", no_wrap=True, overflow="ellipsis")
+
+
+def stamp(moment: datetime) -> str:
+    """Write a moment in its own offset, the same in every locale: ``2023-02-01 00:22 (UTC-05:00)``."""
+    offset = moment.strftime("%z")
+    return f"{moment:%Y-%m-%d %H:%M} (UTC" + (")" if offset in {"", "+0000"} else f"{offset[:3]}:{offset[3:5]})")
+
+
+def speed(times: float) -> str:
+    """Write how fast a clock runs: ``60`` times."""
+    return f"{times:g}×"
+
+
+def _clock(clock: Clock, seconds: float) -> str:
+    if clock.state == "live":
+        return "caught up with the story"
+    moment = clock.story_time
+    if clock.state == "playing":
+        with suppress(OverflowError):  # a clock that outran the calendar is shown where it started
+            moment += timedelta(seconds=seconds * clock.speed)
+    name = {"playing": f"replay {speed(clock.speed)}", "paused": "replay paused", "ended": "replay ended"}[clock.state]
+    return f"{name} at {stamp(moment)}"
+
+
+def blocks(html: str, *, captions: bool = True) -> list[Block]:
+    """Take a body apart into blocks of plain text. ``captions``: those of its figures, too."""
+    if not html.strip():
+        return []
+    found = [Block("")]
+    _walk(lxml.html.fragment_fromstring(html, create_parent="div"), found, Block(""), captions=captions)
+    for block in found:
+        if block.style != "code":
+            lines = (_SPACES.sub(" ", line).strip() for line in block.text.split("\n"))
+            block.text = "\n".join(line for line in lines if line)
+    return [block for block in found if block.text.strip()]
+
+
+def _walk(element: lxml.html.HtmlElement, found: list[Block], within: Block, *, captions: bool) -> None:
+    tag = element.tag if isinstance(element.tag, str) else ""
+    inner = _inner(tag, within)
+    if inner is not None:
+        found.append(Block("", inner.indent, inner.style, inner.mark))
+    hidden = not tag or element.get("class") == STORY_TIME_CLASS or (tag == "figure" and not captions)
+    if not hidden:
+        context = inner or within
+        found[-1].text += "\n" if tag == "br" else ""
+        found[-1].text += _words(element.text, context)
+        for child in element:
+            _walk(child, found, Block("", context.indent, context.style), captions=captions)
+    if inner is not None:
+        found.append(Block("", within.indent, within.style))
+    found[-1].text += _words(element.tail, within)
+
+
+def _inner(tag: str, within: Block) -> Block | None:
+    """Tell how the block that ``tag`` opens looks, None if it opens none."""
+    match tag:
+        case "blockquote":
+            return Block("", within.indent + 4, "italic")
+        case "li":
+            return Block("", within.indent + 2, within.style, "• ")
+        case "pre":
+            return Block("", within.indent + 4, "code")
+        case "figure" | "figcaption":
+            return Block("", within.indent, "italic dim", "▣ " if tag == "figcaption" else "")
+        case _ if tag in _PARAGRAPHS:
+            # A paragraph inside a list item goes on after its mark.
+            return Block("", within.indent, "bold" if tag[0] == "h" and tag != "hr" else within.style)
+    return None
+
+
+def _words(text: str | None, within: Block) -> str:
+    if not text:
+        return ""
+    return text if within.style == "code" else _SPACES.sub(" ", text)
+
+
+def _spaced(block: Block) -> list[RenderableType]:
+    text = Text(safe(block.mark + block.text), style="" if block.style == "code" else block.style)
+    indent = min(block.indent, _DEEPEST)
+    return [Text(), Padding(text, (0, 0, 0, indent), expand=False) if indent else text]

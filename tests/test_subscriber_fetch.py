@@ -1,0 +1,200 @@
+"""Fetching, against a real server: conditional requests, caps, redirects, and errors that name the mend."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from aiohttp import web
+from scripted import serving
+
+from shared import __version__
+from shared.fetch import BadUrlError, FetchError, Validators, check_url, fetch, open_session
+from subscriber.poll import Poll
+
+
+async def get(url, **settings):
+    async with open_session() as session:
+        return await fetch(session, url, **settings)
+
+
+async def test_it_says_who_it_is_and_what_it_wants():
+    async def page(request):
+        return web.json_response(dict(request.headers))
+
+    async with serving({"/": page}) as url:
+        body = (await get(url, accept="application/feed+json")).body.decode()
+    assert f'"User-Agent": "newsreel/{__version__}"' in body
+    assert '"Accept": "application/feed+json"' in body
+
+
+async def test_validators_make_the_next_request_conditional():
+    async def page(request):
+        if request.headers.get("If-None-Match") == '"1"' and "If-Modified-Since" in request.headers:
+            return web.Response(status=304)
+        moment = "Wed, 01 Feb 2023 05:22:00 GMT"
+        return web.Response(body=b"x", headers={"ETag": '"1"', "Last-Modified": moment, "Cache-Control": "max-age=60"})
+
+    async with serving({"/": page}) as url:
+        first = await get(url)
+        second = await get(url, validators=first.validators)
+    assert (first.body, first.max_age, first.unchanged) == (b"x", 60, False)
+    assert (second.body, second.unchanged, second.validators) == (b"", True, first.validators)
+
+
+async def test_redirects_are_followed_and_the_last_address_told():
+    async def old(request):
+        raise web.HTTPMovedPermanently("/new?x=1")
+
+    async def new(request):
+        return web.Response(body=b"here", headers={"Link": '</events>; rel="alternate"'})
+
+    async with serving({"/old": old, "/new": new}) as url:
+        answer = await get(f"{url}old")
+        assert (answer.url, answer.body, answer.links) == (f"{url}new?x=1", b"here", ('</events>; rel="alternate"',))
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [("/", "redirects in circles"), ("file:///etc/hostname", "no web address"), ("http://[", "no web address")],
+)
+async def test_redirects_that_lead_nowhere(target, words):
+    async def page(request):
+        return web.Response(status=302, headers={"Location": target})
+
+    async with serving({"/": page}) as url:
+        with pytest.raises(FetchError, match=words) as caught:
+            await get(url)
+    assert not caught.value.passing
+
+
+@pytest.mark.parametrize(
+    ("status", "passing", "words"),
+    [
+        (404, False, "answers 404 Not Found; check the address"),
+        (410, False, "gone for good"),
+        (401, False, "wants a login"),
+        (429, True, "try again later"),
+        (500, True, "try again later"),
+        (503, True, "answers 503 Service Unavailable"),
+    ],
+)
+async def test_refusals_say_whether_they_may_pass(status, passing, words):
+    async def page(request):
+        return web.Response(status=status)
+
+    async with serving({"/": page}) as url:
+        with pytest.raises(FetchError, match=words) as caught:
+            await get(url)
+    assert (caught.value.status, caught.value.passing, caught.value.retry_after) == (status, passing, None)
+    assert url in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high"),
+    [
+        ("120", 120, 120),
+        (format_datetime(datetime.now(UTC) + timedelta(seconds=3600), usegmt=True), 3000, 3600),
+        ("Wed, 01 Feb 2023 05:22:00 GMT", 0, 0),
+        ("9" * 12, 86_400, 86_400),
+    ],
+)
+async def test_retry_after_is_seconds_or_a_date(value, low, high):
+    async def page(request):
+        return web.Response(status=503, headers={"Retry-After": value})
+
+    async with serving({"/": page}) as url:
+        with pytest.raises(FetchError) as caught:
+            await get(url)
+    assert low <= caught.value.retry_after <= high
+
+
+@pytest.mark.parametrize("value", ["soon", "-1", "", "1.5", "٣"])
+async def test_a_bad_retry_after_is_none(value):
+    async def page(request):
+        return web.Response(status=503, headers={"Retry-After": value})
+
+    async with serving({"/": page}) as url:
+        with pytest.raises(FetchError) as caught:
+            await get(url)
+    assert caught.value.retry_after is None
+
+
+async def test_a_body_that_is_too_large_is_refused_after_decompression():
+    async def page(request):
+        response = web.Response(body=b"x" * 100_000)
+        response.enable_compression(web.ContentCoding.gzip)
+        return response
+
+    async with serving({"/": page}) as url:
+        with pytest.raises(FetchError, match="more than 50,000 bytes"):
+            await get(url, max_bytes=50_000)
+        assert len((await get(url, max_bytes=100_000)).body) == 100_000
+
+
+async def test_a_cut_body_may_pass():
+    async def page(request):
+        response = web.StreamResponse(headers={"Content-Length": "1000"})
+        await response.prepare(request)
+        await response.write(b"half")
+        request.transport.close()
+        return response
+
+    async with serving({"/": page}) as url:
+        with pytest.raises(FetchError, match="the connection was cut") as caught:
+            await get(url)
+    assert caught.value.passing
+
+
+async def test_what_does_not_speak_http_is_told():
+    async def speak(reader, writer):
+        await reader.readline()
+        writer.write(b"220 mail.example ESMTP\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(speak, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(FetchError, match="does not answer in HTTP"):
+            await get(f"http://127.0.0.1:{port}/")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "x", "ftp://h/", "file:///etc/hostname", "http://", "http://h:99999/", "http://[", "//h/x", "localhost:1"],
+)
+def test_what_is_no_web_address(url):
+    with pytest.raises(BadUrlError, match="is no web address"):
+        check_url(url)
+
+
+def test_a_forgotten_scheme_is_proposed():
+    with pytest.raises(BadUrlError, match=r"did you mean http://localhost:8000/live/\?"):
+        check_url("localhost:8000/live/")
+
+
+def test_validators_that_are_missing_are_not_sent():
+    assert Validators().headers() == {}
+    assert Validators(etag='W/"x"').headers() == {"If-None-Match": 'W/"x"'}
+
+
+@pytest.mark.parametrize(
+    ("control", "pause"),
+    [
+        ("max-age=60", 60),
+        ("max-age=5", 15),
+        ("no-cache", 15),
+        ("no-cache, max-age=60", 15),
+        ("max-age=99999", 3600),
+        ("", 15),
+    ],
+)
+async def test_polling_waits_as_long_as_a_cache_may_keep_the_feed(control, pause):
+    async def feed(request):
+        return web.json_response({"items": []}, headers={"Cache-Control": control} if control else {})
+
+    async with serving({"/": feed}) as url, open_session() as session:
+        poll = Poll(session, url)
+        assert (await poll.look()).posts == []
+        assert poll.pause == pause

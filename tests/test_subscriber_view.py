@@ -1,0 +1,154 @@
+"""What a person sees, and that nothing hostile reaches the terminal."""
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from shared.item import read_item
+from shared.wire import Clock
+from subscriber.follower import Status
+from subscriber.screen import Screen
+from subscriber.update import Update
+from subscriber.view import blocks, safe, show, show_post, status_line
+
+
+def draw(renderable, width=60):
+    out = io.StringIO()
+    Console(file=out, width=width, highlight=False, markup=False, emoji=False).print(renderable)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+
+
+def item(**more):
+    return {
+        "id": "a",
+        "title": "Ferry back in service",
+        "content_html": "<p>The first boat left.</p>",
+        "date_published": "2026-01-01T00:00:00Z",
+        "authors": [{"name": "Ann Example", "_newsreel": {"location": "Oslo"}}, {"name": "Bo"}],
+        "_newsreel": {"story_time": "2023-02-01T00:22:00-05:00"},
+        **more,
+    }
+
+
+def test_a_post_as_a_person_reads_it():
+    html = (
+        "<p>The first boat left<br>at noon, <b>full</b>.</p><blockquote><p>We waited.</p><p>Long.</p></blockquote>"
+        "<ul><li>one</li><li>two</li></ul><pre>  x =  1\n  y</pre><h3>Next</h3>"
+        '<p class="newsreel-story-time"><small>First published …</small></p>'
+    )
+    facts = {
+        "story_time": "2023-02-01T00:22:00-05:00",
+        "key_event": True,
+        "replay": {"run": 1, "speed": 60},
+        "images": [{"caption": "The pier.", "credit": "Bo"}, {"url": "http://i.example/x.jpg"}],
+    }
+    text = draw(show_post(read_item(item(content_html=html, _newsreel=facts)), updated=True))
+    assert text == (
+        "2023-02-01 00:22 (UTC-05:00)  replay 60×  updated  key event\n"
+        "Ferry back in service\n"
+        "By Ann Example (Oslo), Bo\n"
+        "\n"
+        "The first boat left\n"
+        "at noon, full.\n"
+        "\n"
+        "    We waited.\n"
+        "\n"
+        "    Long.\n"
+        "\n"
+        "  • one\n"
+        "\n"
+        "  • two\n"
+        "\n"
+        "      x =  1\n"
+        "      y\n"
+        "\n"
+        "Next\n"
+        "\n"
+        "▣ The pier. – Bo\n"
+    )
+
+
+def test_a_derived_title_is_not_said_twice():
+    facts = {"story_time": "2023-02-01T00:22:00Z", "title_derived": True}
+    text = draw(show_post(read_item(item(title="The first boat left.", _newsreel=facts, authors=[]))))
+    assert text == "2023-02-01 00:22 (UTC)\n\nThe first boat left.\n"
+
+
+def test_captions_in_the_body_are_shown_where_no_other_are_known():
+    html = "<figure><img src='http://i.example/x.jpg' alt='x'><figcaption>The pier.</figcaption></figure>"
+    assert "▣ The pier." in draw(show_post(read_item(item(content_html=html))))
+
+
+def test_a_withdrawal_names_what_was_shown():
+    update = Update("delete", None, {"id": "a"})
+    assert draw(show(update, {"a": "Ferry back"})) == "withdrawn  Ferry back\n"
+    assert draw(show(update, {})) == "withdrawn  a\n"
+
+
+@pytest.mark.parametrize(("reason", "words"), [("seek", "moved to another time"), ("loop", "begins again")])
+def test_seek_and_loop_are_a_line(reason, words):
+    assert words in draw(show(Update("reset", "k-1", {"_newsreel": {"reason": reason}}), {}))
+
+
+def test_a_start_and_a_running_clock_show_nothing():
+    assert show(Update("reset", "k-1", {"_newsreel": {"reason": "start"}}), {}) is None
+    clock = {"state": "playing", "speed": 60, "story_time": "2023-02-01T00:22:00Z", "run": 1}
+    assert show(Update("clock", "k-1", clock), {}) is None
+    assert "ended" in draw(show(Update("clock", "k-1", {**clock, "state": "ended"}), {}))
+
+
+def test_the_status_line_runs_on_between_events():
+    clock = Clock.model_validate({"state": "playing", "speed": 60, "story_time": "2023-02-01T00:22:00-05:00", "run": 1})
+    status = Status(state="streaming", title="Harbour\x1b[2J live", clock=clock, clock_seen=100.0)
+    assert (
+        status_line(status, 1, 110.0).plain
+        == "live · replay 60× at 2023-02-01 00:32 (UTC-05:00) · 1 post · Harbour[2J live"
+    )
+    status.state, status.waiting_until = "waiting", 113.2
+    assert "no connection, trying again in 3 s" in status_line(status, 2, 110.0).plain
+    clock = clock.model_copy(update={"speed": 1e300})
+    status.clock = clock
+    assert "2023-02-01 00:22" in status_line(status, 2, 110.0).plain
+
+
+_HOSTILE = st.text(
+    st.sampled_from("ab \n\t\x1b[2J]0;\x07\x9b\x90\x9d\x7f\r\x08\u202e\u2066\u2028[/bold]:smile:<>&"), max_size=60
+)
+
+
+@given(_HOSTILE, _HOSTILE, _HOSTILE)
+def test_nothing_hostile_reaches_the_terminal(title, html, name):
+    data = item(title=title, content_html=html, authors=[{"name": name}], _newsreel={"images": [{"caption": name}]})
+    screen_text = io.StringIO()
+    console = Console(
+        file=screen_text, width=40, force_terminal=True, color_system=None, highlight=False, markup=False, emoji=False
+    )
+    screen = Screen(Status(), console)
+    for event in ("post", "update", "delete"):
+        screen.print(Update(event, "k-1", data))
+    allowed = (
+        screen_text.getvalue()
+        .replace("\x1b[1m", "")
+        .replace("\x1b[0m", "")
+        .replace("\x1b[2m", "")
+        .replace("\x1b[3m", "")
+    )
+    allowed = allowed.replace("\x1b[9m", "").replace("\x1b[2;3m", "").replace("\x1b[3;2m", "").replace("\x1b[1;2m", "")
+    assert not set(allowed) & set("\x1b\x07\x08\x7f\x90\x9b\x9d\r\u202e\u2066\u2028")
+
+
+def test_markup_stays_words():
+    assert "[red]x[/red] :boom:" in draw(show_post(read_item(item(title="[red]x[/red] :boom:"))))
+
+
+def test_safe_keeps_line_feeds_and_joiners():
+    assert safe("a\nb\u200dc\u200cd\x00e\u0085f") == "a\nb\u200dc\u200cdef"
+
+
+def test_deep_nesting_is_shown():
+    found = blocks("<blockquote>" * 100 + "x" + "</blockquote>" * 100)
+    assert [block.text for block in found] == ["x"]
+    assert "x" in draw(show_post(read_item(item(content_html="<blockquote>" * 100 + "x"))))
