@@ -55,7 +55,7 @@ def publisher() -> None:
     """  # noqa: D301 \b is click's mark for a paragraph to be left as it is
 
 
-@publisher.command()
+@publisher.command(short_help="Replay a source as one channel.")
 @click.argument("source")
 @click.option(
     "--speed",
@@ -124,7 +124,7 @@ def replay(source: str, form: str | None, **options: Any) -> None:
     _serve(chosen, {name: read_source(source, form)})
 
 
-@publisher.command()
+@publisher.command(short_help="Serve every channel of a configuration file.")
 @click.option(
     "--config", default="config.toml", show_default=True, type=click.Path(path_type=Path), help="Configuration file."
 )
@@ -138,7 +138,7 @@ def serve(config: Path) -> None:
     _serve(chosen, {name: read_source(c.source, c.format or None) for name, c in chosen.channels.items()})
 
 
-@publisher.command()
+@publisher.command(short_help="Show what newsreel understands of a source.")
 @click.argument("source")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @_FORMAT
@@ -156,7 +156,7 @@ def check(source: str, form: str | None, *, as_json: bool) -> None:
         Console().print(table(reading))
 
 
-@publisher.command(name="export")
+@publisher.command(name="export", short_help="Write a source as a static site.")
 @click.argument("source")
 @click.option("--output", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder to write to.")
 @click.option("--base-url", required=True, metavar="URL", help="Where the folder will be found on the web.")

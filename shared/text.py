@@ -25,6 +25,8 @@ _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 # Marks without width that only break searches and comparisons. U+200C and U+200D stay: Persian and emoji need them.
 _WIDTHLESS = re.compile("[\u200b\u2060\ufeff\u00ad]")
 _SPACES = re.compile(r"\s+")
+# Control characters (C0, DEL, C1), line and paragraph separators, marks that turn the direction of writing.
+_UNSHOWABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 _TAGS = {
     "a", "abbr", "b", "blockquote", "br", "caption", "cite", "code", "dd", "del", "dl", "dt", "em", "figcaption",
@@ -82,6 +84,11 @@ def clean_text(text: str) -> str:
 def clean_line(text: str) -> str:
     """Clean ``text`` and fold it into one line: every run of white space, NBSP included, is one space."""
     return _SPACES.sub(" ", clean_text(text)).strip()
+
+
+def showable(text: str) -> str:
+    """Make text from outside harmless for a terminal, whose cursor and colours it must not move; line feeds stay."""
+    return _UNSHOWABLE.sub("", text)
 
 
 def clean_html(html: str) -> str:

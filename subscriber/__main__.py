@@ -1,5 +1,7 @@
 """``python -m subscriber``."""
 
+import sys
+
 from subscriber.cli import main
 
-main()
+sys.exit(main())

@@ -1,7 +1,7 @@
 """Showing an update in a terminal: from Update to what rich can print. Pure.
 
-Everything that came from outside passes ``safe`` and becomes a ``Text``, which takes no markup: a post cannot move the
-cursor, colour the screen or turn the direction of writing.
+Everything that came from outside passes ``showable`` and becomes a ``Text``, which takes no markup: a post cannot move
+the cursor, colour the screen or turn the direction of writing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rich.padding import Padding
 from rich.rule import Rule
 from rich.text import Text
 
-from shared.text import STORY_TIME_CLASS
+from shared.text import STORY_TIME_CLASS, showable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from subscriber.follower import Status
     from subscriber.update import Update
 
-# Control characters (C0, DEL, C1), line and paragraph separators, marks that turn the direction of writing.
-_UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _DEEPEST = 16  # columns; what is nested deeper must still be readable in a narrow window
 _SPACES = re.compile(r"\s+")
 _PARAGRAPHS = {"p", "h2", "h3", "h4", "h5", "h6", "tr", "dt", "dd", "caption", "hr", "table", "ul", "ol", "dl"}
@@ -55,11 +53,6 @@ class Block:
     mark: str = ""
 
 
-def safe(text: str) -> str:
-    """Make text from outside harmless for a terminal; line feeds stay."""
-    return _UNSAFE.sub("", text)
-
-
 def show(update: Update, headlines: Mapping[str, str]) -> RenderableType | None:
     """Make what a person sees of an update, None if there is nothing to see.
 
@@ -72,7 +65,7 @@ def show(update: Update, headlines: Mapping[str, str]) -> RenderableType | None:
             return show_post(update.post(), updated=update.event == "update")
         case "delete":
             post_id = str(update.data.get("id", ""))
-            line = Text(safe(headlines.get(post_id) or post_id), style="strike")
+            line = Text(showable(headlines.get(post_id) or post_id), style="strike")
             return Group(Text.assemble(("withdrawn  ", "red"), line), Text())
         case "reset" if update.reason() in {"seek", "loop", "epoch", "expired"}:
             return Group(Rule(Text(_REASONS[update.reason()]), style="dim"), Text())
@@ -97,10 +90,10 @@ def show_post(post: Post, *, updated: bool = False) -> RenderableType:
             head.append(f"  {label}", style=style)
     parts: list[RenderableType] = [head]
     if post.title and not facts.title_derived:
-        parts.append(Text(safe(post.title), style="bold"))
+        parts.append(Text(showable(post.title), style="bold"))
     names = [a.name + (f" ({a.location})" if a.location else "") for a in post.authors]
     if names:
-        parts.append(Text(safe("By " + ", ".join(names)), style="dim"))
+        parts.append(Text(showable("By " + ", ".join(names)), style="dim"))
     for block in blocks(post.content_html, captions=not post.images):
         parts += _spaced(block)
     for image in post.images:
@@ -125,7 +118,7 @@ def status_line(status: Status, count: int, now: float) -> Text:
     parts = [connection]
     if status.clock is not None:
         parts.append(_clock(status.clock, now - status.clock_seen))
-    parts += [f"{count} post" + ("" if count == 1 else "s"), safe(status.title or "")]
+    parts += [f"{count} post" + ("" if count == 1 else "s"), showable(status.title or "")]
     return Text(" · ".join(part for part in parts if part), style="reverse", no_wrap=True, overflow="ellipsis")
 
 
@@ -205,6 +198,6 @@ def _words(text: str | None, within: Block) -> str:
 
 
 def _spaced(block: Block) -> list[RenderableType]:
-    text = Text(safe(block.mark + block.text), style="" if block.style == "code" else block.style)
+    text = Text(showable(block.mark + block.text), style="" if block.style == "code" else block.style)
     indent = min(block.indent, _DEEPEST)
     return [Text(), Padding(text, (0, 0, 0, indent), expand=False) if indent else text]

@@ -188,7 +188,7 @@ async def test_several_channels_are_listed_one_a_line():
         code, out, err = await run(url)
         assert code == 2
         assert out.splitlines() == [f"{url}harbour/feed.atom  harbour 31m", f"{url}council/feed.atom  council 31m"]
-        assert err == f"subscriber: {url} has 2 channels; follow one of them\n"
+        assert err == f"newsreel-subscriber: {url} has 2 channels; follow one of them\n"
         code, out, err = await run("--json", url)
         assert (code, out, len(err.splitlines())) == (2, "", 3)
 

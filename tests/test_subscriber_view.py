@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from shared.item import read_item
+from shared.text import showable
 from shared.wire import Clock
 from subscriber.follower import Status
 from subscriber.screen import Screen
 from subscriber.update import Update
-from subscriber.view import blocks, safe, show, show_post, status_line
+from subscriber.view import blocks, show, show_post, status_line
 
 
 def draw(renderable, width=60):
@@ -144,8 +145,8 @@ def test_markup_stays_words():
     assert "[red]x[/red] :boom:" in draw(show_post(read_item(item(title="[red]x[/red] :boom:"))))
 
 
-def test_safe_keeps_line_feeds_and_joiners():
-    assert safe("a\nb\u200dc\u200cd\x00e\u0085f") == "a\nb\u200dc\u200cdef"
+def test_what_is_showable_keeps_line_feeds_and_joiners():
+    assert showable("a\nb\u200dc\u200cd\x00e\u0085f") == "a\nb\u200dc\u200cdef"
 
 
 def test_deep_nesting_is_shown():
