@@ -9,6 +9,7 @@ import making
 import pytest
 from aiohttp import web
 from playwright.async_api import async_playwright, expect
+from serving import publishing, transcript
 
 from publisher.render.jsonfeed import reset_document
 from publisher.render.page import CONTENT_SECURITY_POLICY, live_page
@@ -229,3 +230,20 @@ async def test_nothing_in_a_post_runs():
         await expect(page.locator("#posts > article h2").nth(3)).to_have_text("<script>alert('t')</script>")
         wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide == 0
+
+
+async def test_a_replay_unfolds_before_ones_eyes(tmp_path):
+    day = tmp_path / "an-invented-day.txt"
+    day.write_text(transcript(6, minutes=5))
+    with publishing("replay", day, "--speed", 300) as publisher:
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+            page = await browser.new_page()
+            await page.goto(publisher.root)
+            await page.evaluate("window.kept = true")
+            articles = page.locator("#posts > article")
+            await expect(articles).to_have_count(6, timeout=20_000)
+            assert await articles.locator("h2").all_text_contents() == [f"Post number {n}" for n in reversed(range(6))]
+            await expect(page.locator("#status")).to_have_text("The replay has ended")
+            assert await page.evaluate("window.kept"), "the page was loaded anew"
+            await browser.close()
