@@ -1,0 +1,1 @@
+"""Benchmarks: ``make bench``. Ratios and percentiles, never limits of a unit test."""
