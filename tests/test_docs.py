@@ -1,0 +1,72 @@
+"""The documents say what the code does."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import get_args
+
+import click
+import pytest
+
+from publisher.cli import publisher
+from shared.event import ResetReason
+from shared.post import Post, PostFacts
+from subscriber.cli import command as subscriber
+
+ROOT = Path(__file__).parent.parent
+PROTOCOL = (ROOT / "docs/protocol.md").read_text()
+README = (ROOT / "README.md").read_text()
+PROGRAMS = {"newsreel-publisher": publisher, "newsreel-subscriber": subscriber}
+
+
+def first_column(heading):
+    """Collect the names in code type from the first column of the table under a heading."""
+    rows = re.search(rf"^\| {re.escape(heading)} \|.*?\n\|[-|]+\|\n((?:\|.*\n)+)", PROTOCOL, re.MULTILINE)[1]
+    return {name for row in rows.splitlines() for name in re.findall(r"`([^`]+)`", row.split("|")[1])}
+
+
+def test_the_protocol_lists_every_event():
+    assert first_column("event") == {"post", "update", "delete", "reset", "clock"}
+
+
+def test_the_protocol_lists_every_reason():
+    assert first_column("reason of a reset") == set(get_args(ResetReason))
+
+
+def test_the_protocol_lists_every_member_of_an_item():
+    assert first_column("member of an item's `_newsreel`") == set(PostFacts.model_fields)
+    listed = set(re.findall(r"`(\w+)`", re.search(r"Items are JSON Feed 1.1: (.*?)\.", PROTOCOL, re.DOTALL)[1]))
+    assert listed == set(Post.model_fields) - {"newsreel"}
+
+
+def commands(text):
+    for block in re.findall(r"^```(?:sh|console)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line.removeprefix("$ "), comments=True)
+            if words and words[0] in PROGRAMS:
+                yield words
+
+
+@pytest.mark.parametrize("words", list(commands(README)), ids=" ".join)
+def test_every_command_of_the_readme_is_one(words):
+    program, arguments = PROGRAMS[words[0]], words[1:]
+    if isinstance(program, click.Group):
+        program, arguments = program.commands[arguments[0]], arguments[1:]
+    arguments = arguments[: next((i for i, word in enumerate(arguments) if word in {"|", ">", "&"}), None)]
+    program.make_context(words[0], arguments)
+
+
+def test_files_that_the_readme_names_exist():
+    for path in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / path).exists(), path
+
+
+def test_every_command_is_in_the_readme():
+    used = {words[1] for words in commands(README) if words[0] == "newsreel-publisher"}
+    assert used == set(publisher.commands)
+
+
+def test_the_changelog_knows_this_version():
+    from shared import __version__
+
+    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
