@@ -28,6 +28,8 @@ FLAGS = [
     "--disable-sync",
 ]
 
+expect.set_options(timeout=30_000)  # a machine may be busy
+
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: install chromium to test the live page")
 
 SAME = """(before) => {
