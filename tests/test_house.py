@@ -27,7 +27,8 @@ PURE = (
     "shared/text.py", "shared/errors.py", "shared/post.py", "shared/event.py", "shared/story.py", "shared/sse.py",
     "shared/wire.py", "shared/syndication.py", "shared/feed.py", "shared/xmlfeed.py", "shared/item.py",
     "publisher/clock.py", "publisher/when.py", "publisher/reel.py", "publisher/projection.py", "publisher/render/",
-    "publisher/sources/", "subscriber/backoff.py", "subscriber/changes.py", "subscriber/update.py", "subscriber/view.py",
+    "publisher/sources/",
+    "subscriber/backoff.py", "subscriber/changes.py", "subscriber/update.py", "subscriber/view.py",
 )  # fmt: skip
 
 
