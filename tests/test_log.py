@@ -254,11 +254,18 @@ async def test_a_tail_beyond_the_head_waits(log):
 
 
 async def test_closing_ends_tails(store, log):
-    reading = [asyncio.create_task(collect(log, 0, 99)) for _ in range(3)]
+    told = [[], [], []]
+
+    async def follow(got):
+        async for batch in log.tail(0):
+            got += batch
+
+    reading = [asyncio.create_task(follow(got)) for got in told]
     await log.append([draft("a")])
-    await asyncio.sleep(0)
+    await asyncio.wait_for(until(lambda: all(told)), 10)
     await store.close()
-    assert [keys(got) for got in await asyncio.wait_for(asyncio.gather(*reading), 10)] == [["a"]] * 3
+    await asyncio.wait_for(asyncio.gather(*reading), 10)
+    assert [keys(got) for got in told] == [["a"]] * 3
     await store.close()
     assert await collect(log, 0, 1) == []
     for call in (log.append([draft("b")]), log.read(0), log.head(), log.oldest(), log.latest("post"), log.prune(1)):
