@@ -2,8 +2,11 @@
 
 import subprocess
 import sys
+import tempfile
 
-for options in ((), ("--log", "sqlite:/tmp/newsreel-bench.db")):
-    command = [sys.executable, "-m", "tests.bench.fanout", "--seconds", "10", *options]
-    print(" ".join(command[2:]), flush=True)
-    subprocess.run(command, check=True)
+print("tests.bench.reading", flush=True)
+subprocess.run([sys.executable, "-m", "tests.bench.reading"], check=True)
+with tempfile.TemporaryDirectory() as folder:
+    for log in ("memory:", f"sqlite:{folder}/log.db"):
+        print(f"tests.bench.fanout --seconds 10 --log {log.partition(':')[0]}:", flush=True)
+        subprocess.run([sys.executable, "-m", "tests.bench.fanout", "--seconds", "10", "--log", log], check=True)
