@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from publisher.alarm import SchedulerAlarm, SteadyTime
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from publisher.sources.reading import Reading
 
 logger = logging.getLogger(__name__)
+_http_log = logging.getLogger("publisher.http")
+# Who sends what is no HTTP is told so, and no line of ours is needed: on the open internet there is one a minute.
+_http_log.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
 
 BACKLOG = 4_096
 """Connections that may wait to be accepted: a herd of readers comes back within a second of a restart."""
@@ -46,7 +50,7 @@ class CannotListenError(NewsreelError):
 
 
 class Server:
-    """A running server. ``start``, then ``failed`` to wait on, then ``stop``."""
+    """A running server. ``start``, then ``failed`` to wait on, then, whatever happened, ``stop``."""
 
     def __init__(self, settings: Settings, readings: Mapping[str, Reading]) -> None:
         self._settings = settings
@@ -54,6 +58,7 @@ class Server:
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._tasks: list[asyncio.Task[None]] = []
         self._runner: web.AppRunner | None = None
+        self._socket: socket.socket | None = None
         self._store: LogStore | None = None
         self._library: Library | None = None
         self._site: Site | None = None
@@ -69,27 +74,26 @@ class Server:
             LogError: the log cannot be opened.
         """
         server = self._settings.server
-        sock = _listen(server.host, server.port)
-        self.url = server.public_url or _url_of(sock, server.host)
-        try:
-            steady = SteadyTime()
-            self._store = await open_store(self._settings.log.url)
-            self._library = Library.open(library_path(self._settings.log.url), self._store.epoch)
-            for name, channel in self._settings.channels.items():
-                self.channels[name] = await self._open(name, channel, steady)
-            self._site = Site(self.channels, steady.now)
-            self._runner = web.AppRunner(
-                self._site.application(), handler_cancellation=True, shutdown_timeout=SHUTDOWN_SECONDS, access_log=None
-            )
-            await self._runner.setup()
-            await web.SockSite(self._runner, sock, backlog=BACKLOG).start()
-        except BaseException:
-            sock.close()
-            await self.stop()
-            raise
+        self._socket = _listen(server.host, server.port)
+        self.url = server.public_url or _url_of(self._socket, server.host)
+        steady = SteadyTime()
+        self._store = await open_store(self._settings.log.url)
+        self._library = Library.open(library_path(self._settings.log.url), self._store.epoch)
+        for name, channel in self._settings.channels.items():
+            self.channels[name] = await self._open(name, channel, steady)
+        self._site = Site(self.channels, steady.now)
+        self._runner = web.AppRunner(
+            self._site.application(),
+            handler_cancellation=True,
+            shutdown_timeout=SHUTDOWN_SECONDS,
+            access_log=None,
+            logger=_http_log,
+        )
+        await self._runner.setup()
+        await web.SockSite(self._runner, self._socket, backlog=BACKLOG).start()
         self._scheduler.start()
-        self._scheduler.add_job(self._heartbeat, "interval", seconds=server.heartbeat.total_seconds())
-        self._scheduler.add_job(self._prune, "interval", minutes=1)
+        self._scheduler.add_job(self._prune, "interval", minutes=1, misfire_grace_time=None, coalesce=True)
+        self._begin(self._heartbeat(server.heartbeat.total_seconds()), "heartbeat")
         for channel_ in self.channels.values():
             self._begin(channel_.press.run(), f"press of {channel_.name}")
             alarm = SchedulerAlarm(self._scheduler, f"next cue of {channel_.name}", steady.now)
@@ -105,7 +109,7 @@ class Server:
         await asyncio.Event().wait()
 
     async def stop(self) -> None:
-        """End in order: no more releases, no more connections, the streams, the log."""
+        """End in order, however far it was started: no more releases, the streams, no more connections, the log."""
         if self._site is not None:
             self._site.ready = False
         if self._scheduler.running:
@@ -120,6 +124,8 @@ class Server:
             channel.fanout.close()
         if self._runner is not None:
             await self._runner.cleanup()
+        if self._socket is not None:
+            self._socket.close()
         if self._library is not None:
             self._library.close()
         if self._store is not None:
@@ -151,30 +157,35 @@ class Server:
             score = Score(settings.speed, begin, settings.loop, settings.loop_pause)
             conductor = Conductor(reel, score, log)
             channel = Channel(log, shelf, address, billing, settings.dates, reel=reel, conductor=conductor)
-        await channel.press.catch_up()
+        await channel.open(steady.now())
         return channel
 
     def _begin(self, work: Coroutine[None, None, None], name: str) -> None:
         self._tasks.append(asyncio.create_task(work, name=name))
 
-    async def _heartbeat(self) -> None:
-        for channel in self.channels.values():
-            channel.fanout.heartbeat()
+    async def _heartbeat(self, seconds: float) -> None:
+        # By the loop's clock, not the scheduler's: it must go on when the system's clock is set back.
+        while True:
+            await asyncio.sleep(seconds)
+            for channel in self.channels.values():
+                channel.fanout.heartbeat()
 
     async def _prune(self) -> None:
         keep = self._settings.log.keep or (MEMORY_KEEPS if self._settings.log.url.startswith("memory:") else 0)
         if keep:
-            for channel in self.channels.values():
-                await channel.prune(keep)
+            for name, channel in self.channels.items():
+                # An archive never grows, and what it forgot would be released again at the next start.
+                if self._settings.channels[name].mode != "archive":
+                    await channel.prune(keep)
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    both = host == "::" and socket.has_dualstack_ipv6()
     try:
-        return socket.create_server(
-            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=BACKLOG
-        )
-    except (OSError, OverflowError) as error:
-        why = getattr(error, "strerror", None) or error
+        return socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=both)
+    except (OSError, ValueError) as error:
+        why = str(getattr(error, "strerror", None) or error).partition(" (while")[0]  # the rest says the address again
         raise CannotListenError(f"cannot listen on {host}:{port}: {why}; choose another port or host") from None
 
 

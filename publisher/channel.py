@@ -61,6 +61,16 @@ class Channel:
         """Tell the channel's path segment."""
         return self.address.channel
 
+    async def open(self, now: datetime) -> None:
+        """Take up where the log stands: the conductor first, so that nobody is told of an end that is none.
+
+        Raises:
+            LogError: the log failed.
+        """
+        if self._conductor is not None:
+            await self._conductor.open(now)
+        await self.press.catch_up()
+
     async def conduct(self, alarm: Alarm, now: Callable[[], datetime]) -> None:
         """Release the reel; returns at once where there is none."""
         if self._conductor is not None:
@@ -68,7 +78,7 @@ class Channel:
 
     def clock(self, now: datetime) -> Clock | None:
         """Tell what the replay's clock shows now, None where there is no replay."""
-        event = self.press.shelf.clock
+        event = self.press.clock
         if event is None or self.reel is None:
             return None
         clock = ReplayClock(event.anchor, event.elapsed, event.speed, playing=event.state == "playing")
@@ -91,7 +101,7 @@ class Channel:
             return Join("reset", head, reset[1].reason)
         if position.seq < await self.log.oldest() - 1:
             return Join("reset", head, "expired")
-        clock = self.press.shelf.clock
+        clock = self.press.clock
         if position.seq == head and clock is not None and clock.state == "ended":
             return Join("over", head)
         return Join("go-on", position.seq)

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from publisher.app import Server
-from publisher.config import Settings, load, settings
+from publisher.config import Settings, arguments, load, web_root
 from publisher.export import export, write
 from publisher.intake import channel_name, read_source
 from publisher.when import When, WhenError, parse_duration, parse_speed, spoken_duration, spoken_speed
 from shared.command import common_options, run
+from shared.event import PostEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,7 +121,7 @@ def replay(source: str, form: str | None, **options: Any) -> None:
         "log": {"url": options["log"]},
         "channels": {name: channel | {"source": source}},
     }
-    chosen = settings(table, "newsreel-publisher replay")
+    chosen = arguments(table, "replay")
     _serve(chosen, {name: read_source(source, form)})
 
 
@@ -165,10 +166,10 @@ def check(source: str, form: str | None, *, as_json: bool) -> None:
 @common_options
 def export_(source: str, output: Path, base_url: str, title: str, form: str | None) -> None:
     """Write SOURCE as a static site: page, Atom, RSS, JSON Feed, and a page for each post."""
-    if not base_url.startswith(("http://", "https://")):
-        raise click.BadParameter(
-            f"{base_url!r} is no web address; write https://example.org/blog/", param_hint="--base-url"
-        )
+    try:
+        base_url = web_root(base_url)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--base-url") from None
     reading = read_source(source, form)
     files = asyncio.run(export(reading, base_url, channel_name(source), title=title))
     write(files, output)
@@ -188,36 +189,40 @@ def _serve(chosen: Settings, readings: dict[str, Reading]) -> None:
 
 async def _run(chosen: Settings, readings: dict[str, Reading]) -> None:
     server = Server(chosen, readings)
-    stopped = asyncio.Event()
-    interrupted = False
-
-    def interrupt() -> None:
-        nonlocal interrupted
-        interrupted = True
-        stopped.set()
-
+    serving = asyncio.create_task(_serving(server, chosen, readings))
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGINT, interrupt)
-    loop.add_signal_handler(signal.SIGTERM, stopped.set)
-    await server.start()
+    came: list[signal.Signals] = []
+
+    def end(by: signal.Signals) -> None:
+        came.append(by)
+        for one in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(one)  # who asks again will not wait
+        serving.cancel()
+
+    for one in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(one, end, one)
     try:
-        _announce(server, chosen, readings)
-        waiting = {asyncio.create_task(server.failed()), asyncio.create_task(stopped.wait())}
-        done, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
-        for task in done:
-            task.result()
+        await serving
+    except asyncio.CancelledError:
+        if not came:
+            raise
     finally:
         await server.stop()
-    if interrupted:
+    if signal.SIGINT in came:
         raise KeyboardInterrupt
+
+
+async def _serving(server: Server, chosen: Settings, readings: dict[str, Reading]) -> None:
+    await server.start()
+    _announce(server, chosen, readings)
+    await server.failed()
 
 
 def _announce(server: Server, chosen: Settings, readings: dict[str, Reading]) -> None:
     for name, channel in server.channels.items():
         setting, posts = chosen.channels[name], len(readings[name].posts)
         if setting.mode == "replay" and channel.reel is not None:
+            posts = sum(isinstance(cue.event, PostEvent) for cue in channel.reel.cues)  # --until cuts some off
             lasts = spoken_duration(channel.reel.duration / setting.speed)
             start = channel.reel.start
             click.echo(f"Replaying {posts} posts of {start:%Y-%m-%d} at {spoken_speed(setting.speed)}, {lasts} in all:")

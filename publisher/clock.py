@@ -35,12 +35,15 @@ class ReplayClock:
         return self.elapsed + (now - self.anchor).total_seconds() * self.speed
 
     def when(self, elapsed: float) -> datetime | None:
-        """Tell the first moment at which the clock shows ``elapsed``; None if it stands still before that."""
+        """Tell the first moment at which the clock shows ``elapsed``; None if that is never, or later than any date."""
         if elapsed <= self.elapsed:
             return self.anchor
         if not self.playing:
             return None
-        moment = self.anchor + timedelta(seconds=(elapsed - self.elapsed) / self.speed)
+        try:
+            moment = self.anchor + timedelta(seconds=(elapsed - self.elapsed) / self.speed)
+        except OverflowError:
+            return None
         # Moments have whole microseconds. A rounded-down one would wake the conductor just before the cue is due.
         while self.at(moment) < elapsed:
             moment += _TICK

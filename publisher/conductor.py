@@ -11,6 +11,7 @@ import contextlib
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from publisher.clock import ReplayClock
@@ -35,6 +36,7 @@ LOOK_AGAIN = 30.0
 """Seconds after which to look at the clock though no alarm rang: the alarm counts by the system's clock, which may be
 set back or run slow, and is set anew from the steady one at each look."""
 _TICK = timedelta(microseconds=1)
+_SEQ = attrgetter("seq")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +74,12 @@ class Conductor:
         self._released: datetime | None = None
 
     async def run(self, alarm: Alarm, now: Callable[[], datetime]) -> None:
-        """Release for ever; ends only by cancellation. A log that fails is tried again, nothing is passed over."""
+        """Release for ever, once opened; ends only by cancellation. A log that fails is tried again."""
         bell = asyncio.Event()
-        opened = False
         try:
             while True:
                 bell.clear()
                 try:
-                    if not opened:
-                        await self.open(now())
-                        opened = True
                     wake = await self.release(now())
                 except LogError as error:
                     logger.error("releasing nothing for %d s: %s", RETRY_AFTER.seconds, error)  # noqa: TRY400 one line
@@ -94,29 +92,41 @@ class Conductor:
             alarm.cancel()
 
     async def open(self, now: datetime) -> None:
-        """Take up where the log stands, or begin."""
-        logged = await self._log.latest("clock")
-        if logged is None or not isinstance(logged.event, ClockEvent):
+        """Take up where the log stands, or begin.
+
+        To be done before readers are let in: until then the log may say that a replay has ended which is to go on.
+
+        Raises:
+            LogError: the log failed.
+        """
+        clock = await self._log.latest("clock")
+        reset = await self._log.latest("reset")
+        last = await self._log.latest("post", "update", "delete")
+        newest = max((logged for logged in (clock, reset, last) if logged is not None), key=_SEQ, default=None)
+        if newest is None:
             await self._set_clock("playing", now, self._score.begin)
             return
-        was = logged.event
-        reset = await self._log.latest("reset")
+        self._released = newest.released_at
         if reset is not None and isinstance(reset.event, ResetEvent):
-            self._take = reset.event.take
+            self._take, self._run = reset.event.take, reset.event.run
+            if last is not None and last.seq < reset.seq:
+                last = None  # it counts no more
+        if clock is None or not isinstance(clock.event, ClockEvent) or (reset is not None and clock.seq < reset.seq):
+            # The channel was an archive, so all of the story is out: it is taken back.
+            await self._begin_take("seek", now, self._score.begin)
+            return
+        was = clock.event
         self._run = was.run
         self._state = was.state
         self._clock = ReplayClock(was.anchor, was.elapsed, was.speed, playing=was.state == "playing")
         if was.reel != self._reel.digest:
             # Another axis: the source or its settings changed. Elapsed seconds mean something else now, so a new
             # take begins at the latest moment of the story that was surely shown.
-            last = await self._log.latest("post", "update", "delete")
             story_time = last.event.story_time if last is not None else was.story_time
             await self._begin_take("seek", now, self._reel.elapsed_at(story_time))
             return
-        last = await self._log.latest("post", "update", "delete")
-        if last is not None and (reset is None or last.seq > reset.seq):
+        if last is not None:
             self._next = self._index_after(last.key)
-            self._released = last.released_at
         if self._state == "playing" and was.speed != self._score.speed:
             await self._set_clock("playing", now, self._clock.at(now))
         elif self._state == "ended" and self._score.loop:
@@ -157,29 +167,30 @@ class Conductor:
         return now
 
     async def _set_clock(self, state: ClockState, now: datetime, elapsed: float) -> None:
-        await self._adopt([self._clock_draft(state, now, elapsed)])
+        await self._adopt([self._clock_draft(state, now, elapsed, self._take, self._run)])
 
     async def _begin_take(self, reason: str, now: datetime, elapsed: float) -> None:
-        self._take += 1
-        self._run += reason == "loop"
-        self._next = 0
+        # Nothing is changed here before the log has taken it: where it fails, the old take goes on and this is tried
+        # again.
+        take, run = self._take + 1, self._run + (reason == "loop")
         reset = ResetEvent.model_validate(
-            {"reason": reason, "take": self._take, "run": self._run, "story_time": self._reel.story_time(elapsed)}
+            {"reason": reason, "take": take, "run": run, "story_time": self._reel.story_time(elapsed)}
         )
-        draft = Draft(f"take-{self._take}:reset", self._stamp(now), reset)
-        await self._adopt([draft, self._clock_draft("playing", now, elapsed)])
+        draft = Draft(f"take-{take}:reset", self._stamp(now), reset)
+        await self._adopt([draft, self._clock_draft("playing", now, elapsed, take, run)])
+        self._take, self._next = take, 0
 
-    def _clock_draft(self, state: ClockState, now: datetime, elapsed: float) -> Draft:
+    def _clock_draft(self, state: ClockState, now: datetime, elapsed: float, take: int, run: int) -> Draft:
         event = ClockEvent(
             state=state,
             speed=self._score.speed,
             anchor=now,
             elapsed=elapsed,
             story_time=self._reel.story_time(elapsed),
-            run=self._run,
+            run=run,
             reel=self._reel.digest,
         )
-        return Draft(f"take-{self._take}:clock-{state}-{elapsed:.6f}-{event.speed:g}", self._stamp(now), event)
+        return Draft(f"take-{take}:clock-{state}-{elapsed:.6f}-{event.speed:g}", self._stamp(now), event)
 
     async def _adopt(self, drafts: list[Draft]) -> None:
         # What the log holds counts, not what was meant: another conductor may have written the same key first.
@@ -196,9 +207,21 @@ class Conductor:
 
 
 async def release_all(reel: Reel, log: EventLog, now: datetime) -> None:
-    """Append a whole reel at once: what an archive does. What the log holds already is not appended again."""
-    cues = reel.cues
-    for first in range(0, len(cues), GROUP):
+    """Append a whole reel at once: what an archive does. What the log holds already is not appended again.
+
+    Where the channel was a replay before, what that had released is taken back first: a replay's clock always follows
+    its reset, so a clock that is newer than the last reset is a replay's.
+    """
+    clock, reset = await log.latest("clock"), await log.latest("reset")
+    take = reset.event.take if reset is not None and isinstance(reset.event, ResetEvent) else 1
+    if clock is not None and (reset is None or reset.seq < clock.seq):
+        take += 1
+        taken_back = ResetEvent(reason="seek", take=take, run=1, story_time=reel.start)
+        await log.append([Draft(f"take-{take}:reset", now, taken_back)])
+    for first in range(0, len(reel), GROUP):
         await log.append(
-            [Draft(f"take-1:{cue.key}", now + cue.index * _TICK, cue.event) for cue in cues[first : first + GROUP]]
+            [
+                Draft(f"take-{take}:{cue.key}", now + (cue.index + 1) * _TICK, cue.event)
+                for cue in reel.cues[first : first + GROUP]
+            ]
         )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import tomllib
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path  # noqa: TC003 pydantic reads the annotation
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -20,13 +21,18 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from publisher.projection import Timestamps
 from publisher.when import When, WhenError, parse_duration, parse_speed
 from shared.errors import UsageError
+from shared.fetch import BadUrlError, check_url
+from shared.text import clean_line
 
 RESERVED = frozenset({"healthz", "readyz", "metrics", "hub"})
+_WEB_ROOT = re.compile(
+    r"[^\s\x00-\x20\x7f<>\"\\^`{|}?#]+"
+)  # what is no part of any URL (RFC 3986), or is more than a root
 _CHANNEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?", re.ASCII)
 
 
@@ -35,19 +41,25 @@ class ConfigError(UsageError):
 
 
 def _duration(value: object) -> object:
-    return _told(parse_duration, value) if isinstance(value, str) else value
+    # A bare number of seconds is the TOML way to write what people write as 30s.
+    return value if isinstance(value, timedelta) else _told(parse_duration, _written(value, "s"))
 
 
 def _speed(value: object) -> object:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        value = f"{value:f}".rstrip("0").rstrip(".")
-    return _told(parse_speed, value) if isinstance(value, str) else value
+    return _told(parse_speed, _written(value))
 
 
 def _when(value: object) -> object:
-    if value == "":
-        return None
-    return _told(When.parse, value) if isinstance(value, str) else value
+    if isinstance(value, datetime | date | time):  # TOML has these too
+        value = value.isoformat()
+    return value if isinstance(value, When) else _told(When.parse, _written(value))
+
+
+def _written(value: object, unit: str = "") -> str:
+    """Write a number as people do."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{value:f}".rstrip("0").rstrip(".")[:40] + unit
+    return value if isinstance(value, str) else str(value)
 
 
 def _told(parse: Any, text: str) -> object:
@@ -57,20 +69,41 @@ def _told(parse: Any, text: str) -> object:
         raise ValueError(str(error)) from None
 
 
-def _web_root(url: str) -> str:
-    if url and (urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname):
-        raise ValueError(f"{url!r} is no web address; write https://example.org")
+def web_root(url: str) -> str:
+    """Check the address under which readers reach a site, and give it without a slash at its end.
+
+    Raises:
+        ValueError: it is no http(s) address, or has more than a host and a path.
+    """
+    try:
+        check_url(url)
+    except BadUrlError as error:
+        raise ValueError(str(error)) from None
+    parts = urlsplit(url)
+    if parts.query or parts.fragment or parts.username is not None or not _WEB_ROOT.fullmatch(url):
+        raise ValueError(f"{url!r} is no address of a site; write a host and a path, such as https://example.org/live")
     return url.rstrip("/")
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-OptionalDuration = Annotated[timedelta | None, BeforeValidator(lambda v: None if v == "" else _duration(v))]
+def _optional(check: Any) -> Any:
+    """Let the empty text stand for a setting that is not made."""
+    return BeforeValidator(lambda value: None if value == "" else check(value))
+
+
+def _unhurried(pause: timedelta) -> timedelta:
+    if pause < timedelta(seconds=1):  # a server that never rests serves nobody
+        raise ValueError("too short; write 1s or more")
+    return pause
+
+
+Pause = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_unhurried)]
+OptionalDuration = Annotated[timedelta | None, _optional(_duration)]
 Speed = Annotated[float, BeforeValidator(_speed)]
-OptionalWhen = Annotated[When | None, BeforeValidator(_when)]
+OptionalWhen = Annotated[When | None, _optional(_when)]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ServerSettings(_Table):
@@ -78,8 +111,8 @@ class ServerSettings(_Table):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65_535)
-    public_url: Annotated[str, AfterValidator(_web_root)] = ""
-    heartbeat: Duration = timedelta(seconds=15)
+    public_url: Annotated[str, AfterValidator(lambda url: web_root(url) if url else "")] = ""
+    heartbeat: Pause = timedelta(seconds=15)
 
 
 class LogSettings(_Table):
@@ -104,7 +137,7 @@ class ChannelSettings(_Table):
     until: OptionalWhen = None
     max_gap: OptionalDuration = None
     loop: bool = False
-    loop_pause: Duration = timedelta(seconds=10)
+    loop_pause: Pause = timedelta(seconds=10)
 
     @property
     def dates(self) -> Timestamps:
@@ -112,32 +145,12 @@ class ChannelSettings(_Table):
         return self.timestamps or ("shifted" if self.mode == "replay" else "original")
 
 
-class Settings(BaseSettings):
-    """All settings. Environment variables win over the file: ``NEWSREEL_SERVER__PORT=8001``."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="NEWSREEL_",
-        env_nested_delimiter="__",
-        extra="forbid",
-        frozen=True,
-        nested_model_default_partial_update=True,
-    )
+class Settings(_Table):
+    """All settings."""
 
     server: ServerSettings = ServerSettings()
     log: LogSettings = LogSettings()
     channels: dict[str, ChannelSettings] = Field(default_factory=dict)
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 the signature is the library's
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let the environment win over what the file says, which comes in as arguments."""
-        return env_settings, init_settings
 
     @field_validator("channels")
     @classmethod
@@ -154,6 +167,26 @@ class Settings(BaseSettings):
         return self
 
 
+class _Overridable(Settings, BaseSettings):
+    """Settings of a file, over which environment variables win: ``NEWSREEL_SERVER__PORT=8001``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="NEWSREEL_", env_nested_delimiter="__", nested_model_default_partial_update=True
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 the signature is the library's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over what the file says, which comes in as arguments."""
+        return env_settings, init_settings
+
+
 def load(path: Path) -> Settings:
     """Read a configuration file.
 
@@ -161,31 +194,44 @@ def load(path: Path) -> Settings:
         ConfigError: it cannot be read, is no TOML, or says something that newsreel does not know.
     """
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
         table = tomllib.loads(text)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; config.example.toml shows what to write") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, or a number of thousands of digits
         raise ConfigError(f"{path}: no valid TOML: {error}") from None
-    return settings(table, str(path), text)
+    try:
+        return _Overridable(**table)
+    except SettingsError as error:
+        raise ConfigError(f"environment: {error}; write one variable a setting: NEWSREEL_SERVER__PORT=8001") from None
+    except ValidationError as error:
+        raise _refused(error, str(path), text) from None
 
 
-def settings(table: dict[str, Any], where: str, text: str = "") -> Settings:
-    """Make settings of a table.
+def arguments(table: dict[str, Any], command: str) -> Settings:
+    """Make settings of what was typed; over that no environment variable wins.
 
     Raises:
-        ConfigError: names the key, its line in ``text``, and the nearest key that newsreel knows.
+        ConfigError: names the key.
     """
     try:
         return Settings(**table)
     except ValidationError as error:
-        first, *others = error.errors()
-        keys = [str(part) for part in first["loc"] if part != "[key]"]
-        line = _line_of(text, keys)
-        place = f"{where}:{line}" if line else where
-        what = _meant(keys) if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
-        more = f" (and {len(others)} more)" if others else ""
-        raise ConfigError(f"{place}: {'.'.join(keys)}{': ' if keys else ''}{what}{more}") from None
+        raise _refused(error, command, "") from None
+
+
+def _refused(error: ValidationError, where: str, text: str) -> ConfigError:
+    """Name the key, the place where it stands, and the nearest key that newsreel knows."""
+    first, *others = error.errors()
+    keys = [clean_line(str(part)) for part in first["loc"] if part != "[key]"]
+    variable = f"NEWSREEL_{'__'.join(keys)}".upper()
+    line = _line_of(text, keys)
+    place = f"{where}:{line}" if line else where
+    if any(name.upper() == variable for name in os.environ):
+        place = f"environment variable {variable}"
+    what = _meant(keys) if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+    more = f" (and {len(others)} more)" if others else ""
+    return ConfigError(f"{place}: {'.'.join(keys)}{': ' if keys else ''}{what}{more}")
 
 
 def _meant(keys: list[str]) -> str:

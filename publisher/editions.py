@@ -73,9 +73,12 @@ PRINTINGS = {
 class Editions:
     """The current editions of one channel, each rendered on the first ask after a change."""
 
-    def __init__(self, printings: Mapping[str, Printing], snapshot: Callable[[], Snapshot]) -> None:
+    def __init__(
+        self, printings: Mapping[str, Printing], snapshot: Callable[[], Snapshot], changed: Callable[[], datetime]
+    ) -> None:
         self._printings = printings
         self._snapshot = snapshot
+        self._changed = changed
         self._current: Snapshot | None = None
         self._made: dict[str, Edition] = {}
 
@@ -91,7 +94,7 @@ class Editions:
         if name not in self._made:
             printing = self._printings[name]
             body = printing.render(self.current)
-            self._made[name] = Edition(body, printing.media_type, self.current.updated)
+            self._made[name] = Edition(body, printing.media_type, self._changed())
         return self._made[name]
 
     def stale(self) -> None:

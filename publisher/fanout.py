@@ -86,6 +86,10 @@ class Outlet(Protocol):
         """Hand over bytes: ``framed`` as one HTTP/1.1 chunk, ``plain`` without."""
         ...
 
+    def abort(self) -> None:
+        """Close the connection at once, without sending what waits."""
+        ...
+
 
 class Reader:
     """A connected reader. ``cursor`` is the sequence number up to which it was given everything."""
@@ -116,7 +120,8 @@ class Fanout:
         self.closed = False
         self._ring: deque[EncodedFrame] = deque()
         self._ring_bytes = 0
-        self._groups: dict[Sieve | None, set[Reader]] = {}
+        self._readers: set[Reader] = set()
+        self._groups: dict[Sieve | None, set[Reader]] = {}  # those at the head
 
     def __len__(self) -> int:
         return sum(map(len, self._groups.values()))
@@ -139,7 +144,7 @@ class Fanout:
                 if plain:
                     reader.outlet.send(framed, plain)
             for reader in left:
-                self.leave(reader)
+                self._fall_back(reader)
 
     def since(self, cursor: int) -> list[EncodedFrame] | None:
         """Give the frames after ``cursor``, None if the ring does not reach back so far."""
@@ -147,6 +152,11 @@ class Fanout:
             return None
         newer = list(takewhile(lambda frame: frame.seq > cursor, reversed(self._ring)))
         return newer[::-1]
+
+    def enter(self, reader: Reader) -> None:
+        """Know a reader from now on, at the head or behind it, so that it can be dismissed; ``leave`` undoes it."""
+        self._readers.add(reader)
+        reader.closing = self.closed
 
     def join(self, reader: Reader) -> bool:
         """Put a reader at the head, if it has been given everything up to there; else it must catch up first."""
@@ -160,7 +170,11 @@ class Fanout:
         return True
 
     def leave(self, reader: Reader) -> None:
-        """Take a reader from the head; not being there is nothing."""
+        """Forget a reader; not being known is nothing."""
+        self._readers.discard(reader)
+        self._fall_back(reader)
+
+    def _fall_back(self, reader: Reader) -> None:
         group = self._groups.get(reader.sieve)
         if group is not None:
             group.discard(reader)
@@ -178,15 +192,16 @@ class Fanout:
                     reader.outlet.send(framed, HEARTBEAT)
 
     def close(self) -> None:
-        """Dismiss every reader, now and later."""
+        """Dismiss every reader, now and later. One that takes nothing is cut off: nobody waits for it."""
         self.closed = True
-        for readers in list(self._groups.values()):
-            for reader in list(readers):
-                self._dismiss(reader)
+        for reader in [*self._readers, *(reader for readers in self._groups.values() for reader in readers)]:
+            self._dismiss(reader)
+            if not reader.outlet.ready():
+                reader.outlet.abort()
 
     def _dismiss(self, reader: Reader) -> None:
         reader.closing = True
-        self.leave(reader)
+        self._fall_back(reader)
 
     def _keep(self, frames: Sequence[EncodedFrame]) -> None:
         self._ring.extend(frames)

@@ -34,10 +34,11 @@ if TYPE_CHECKING:
     from shared.post import Post
 
 _MARKS: tuple[Kind, ...] = ("reset", "clock")
-PAGE = 500
-"""Events read from the log at a time."""
+_KINDS: tuple[Kind, ...] = ("post", "update", "delete", *_MARKS)
 SLICE = 100
-"""Events pressed without a pause, so that a burst holds the loop for about 20 ms and no longer."""
+"""Events pressed or encoded without a pause, so that a burst holds the loop for about 20 ms and no longer."""
+RESETS = 16
+"""Most encoded ``reset`` frames kept for readers to come: readers choose the tags, so there is no end of them."""
 
 # What outlets add to a title when a story is over: it would tell a replay's reader how things end.
 _CLOSING = re.compile(
@@ -82,7 +83,9 @@ class Press:
         self._log = log
         self._projection = projection
         self._fanout = fanout
-        self.editions = Editions(PRINTINGS, self.snapshot)
+        self.changed = billing.opened
+        """When anything that documents show last changed: the newest event, or the start with new settings."""
+        self.editions = Editions(PRINTINGS, self.snapshot, lambda: self.changed)
         self._projected: dict[str, tuple[int, Post]] = {}
         self._resets: dict[tuple[int, ResetReason, str | None], bytes] = {}
 
@@ -100,6 +103,9 @@ class Press:
             self.shelf.file(batch)
             await asyncio.sleep(0)
         self._fanout.head = self._fanout.floor = self.shelf.head
+        newest = await self._log.latest(*_KINDS)
+        if newest is not None:
+            self.changed = max(self.changed, newest.released_at)
 
     async def run(self) -> None:
         """Press what is appended, until the log is closed."""
@@ -115,16 +121,22 @@ class Press:
             was = self._tags_of(logged)
             self.shelf.file([logged])
             frames.append(self.frame(logged, was))
+            self.changed = max(self.changed, logged.released_at)
         self.editions.stale()
         self._fanout.broadcast(frames)
 
     async def frames_after(self, cursor: int) -> list[EncodedFrame]:
-        """Give the next frames after ``cursor`` from the log, up to where the press stands; empty at its head.
+        """Give the next frames after ``cursor`` from the log, up to where the press stands.
 
-        Only for a cursor behind which no reset lies. What tags a post had before is not known here, so an update that
-        does not match a reader's tag goes out as a deletion, which is nothing to who never had the post.
+        Empty if there are none that go on exactly there: at the head, or if what follows was pruned or reset, which
+        may have happened while it was read. What tags a post had before is not known here, so an update that does not
+        match a reader's tag goes out as a deletion, which is nothing to who never had the post.
         """
-        page = await self._log.read(cursor, PAGE)
+        page = await self._log.read(cursor, SLICE)
+        whole = cursor >= await self._log.oldest() - 1
+        reset = self.shelf.last_reset
+        if not whole or (reset is not None and reset[0] > cursor):
+            return []
         head = self.shelf.head
         return [self.frame(logged, was_unknown=True) for logged in page if logged.seq <= head]
 
@@ -168,7 +180,7 @@ class Press:
         """Give the ``reset`` that a reader who joins now begins with; encoded once for all who join here."""
         key = (self.shelf.head, reason, tag)
         if key not in self._resets:
-            if any(head != self.shelf.head for head, _, _ in self._resets):
+            if len(self._resets) == RESETS or any(head != self.shelf.head for head, _, _ in self._resets):
                 self._resets.clear()
             self._resets[key] = self._reset(reason, str(self.position), tag)
         return self._resets[key]
@@ -181,7 +193,8 @@ class Press:
     def snapshot(self) -> Snapshot:
         """Give what documents show now."""
         billing, shelf = self.billing, self.shelf
-        ended = shelf.clock is not None and shelf.clock.state == "ended"
+        clock = self.clock
+        ended = clock is not None and clock.state == "ended"
         title = billing.title if ended or billing.mode != "replay" else _CLOSING.sub("", billing.title)
         return Snapshot(
             address=self._projection.address,
@@ -195,8 +208,13 @@ class Press:
             position=self.position,
             complete=shelf.count() <= billing.window,
             replay=self._replay_at(shelf.head),
-            clock=clock_of(shelf.clock) if shelf.clock is not None else None,
+            clock=clock_of(clock) if clock is not None else None,
         )
+
+    @property
+    def clock(self) -> ClockEvent | None:
+        """Give the replay's clock as it was last set; None where there is no replay, even if there was one before."""
+        return self.shelf.clock if self.billing.mode == "replay" else None
 
     def released(self, filed: Filed) -> Post | None:
         """Give the released form of a post on the shelf, None of a deleted one."""
@@ -233,7 +251,7 @@ class Press:
         return encode_frame("delete", deletion.to_json(), str(logged.position))
 
     def _replay_at(self, seq: int) -> ReplayFacts | None:
-        clock = self.shelf.clock_at(seq)
+        clock = self.shelf.clock_at(seq) if self.billing.mode == "replay" else None
         return ReplayFacts(run=clock.run, speed=clock.speed) if clock is not None else None
 
     def _tags_of(self, logged: Logged) -> frozenset[str] | None:
@@ -250,7 +268,7 @@ class Press:
         billing = self.billing
         when = f" of {spoken_day(billing.first_day)}" if billing.first_day is not None else ""
         if billing.mode == "replay":
-            clock = self.shelf.clock
+            clock = self.clock
             speed = f", at {spoken_speed(clock.speed)} its speed" if clock is not None and clock.speed != 1 else ""
             return f"A replay of live coverage{when}{speed}."
         return f"Live coverage{when}."

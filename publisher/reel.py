@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -26,18 +27,22 @@ class EmptyReelError(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """An event and its place on the reel, in seconds from the reel's start."""
+    """An event and its place on the reel, in seconds from the reel's start.
+
+    ``key`` names the fact within one take: ``post-id:revision``; a deletion is told by its moment. No two cues of a
+    reel have the same: a log takes a key once only.
+    """
 
     index: int
     elapsed: float
     event: Cued
+    key: str
 
-    @property
-    def key(self) -> str:
-        """Name the fact within one take: ``post-id:revision``; a deletion is told by its moment."""
-        if isinstance(self.event, DeleteEvent):
-            return f"{self.event.id}:deleted-{self.event.story_time.timestamp():.0f}"
-        return f"{self.event.post.id}:{self.event.post.revision}"
+
+def _key(event: Cued) -> str:
+    if isinstance(event, DeleteEvent):
+        return f"{event.id}:deleted-{event.story_time.timestamp():.0f}"
+    return f"{event.post.id}:{event.post.revision}"
 
 
 class Reel:
@@ -58,13 +63,16 @@ class Reel:
         self._times: list[datetime] = [event.story_time for event in ordered]
         self.max_gap = max_gap
         cues: list[Cue] = []
+        seen: Counter[str] = Counter()
         elapsed = 0.0
         before = self._times[0]
         for index, event in enumerate(ordered):
             gap = event.story_time - before
             elapsed += (gap if max_gap is None else min(gap, max_gap)).total_seconds()
             before = event.story_time
-            cues.append(Cue(index, elapsed, event))
+            key = _key(event)
+            seen[key] += 1
+            cues.append(Cue(index, elapsed, event, key if seen[key] == 1 else f"{key}:{seen[key]}"))
         self.cues: tuple[Cue, ...] = tuple(cues)
         self._elapsed = [cue.elapsed for cue in cues]
 
@@ -128,7 +136,10 @@ class Reel:
         if when.clock is not None:
             moment = datetime.combine(self.start.date(), when.clock, tzinfo=self.start.tzinfo)
             return self.elapsed_at(moment if moment >= self.start else moment + timedelta(days=1))
-        return self.elapsed_at(self.start + (when.offset or timedelta()))
+        try:
+            return self.elapsed_at(self.start + (when.offset or timedelta()))
+        except OverflowError:  # later than any date
+            return self.duration
 
     def until(self, when: When) -> Reel:
         """Give the reel that ends at ``when``; what comes later is cut off. At least the first cue stays."""

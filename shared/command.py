@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import sys
+import traceback
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -58,10 +59,11 @@ def run(
         arguments: None for those of the process.
         level: from which on newsreel's own notes are told, unless ``-v`` or ``-q`` is given.
     """
-    logging.basicConfig(level=logging.WARNING, handlers=[_Notes(program)], format="%(message)s")
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    notes = _Notes(program, tracebacks="--debug" in arguments)
+    logging.basicConfig(level=logging.WARNING, handlers=[notes], format="%(message)s")
     for name in OURS:
         logging.getLogger(name).setLevel(level)
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
         # Not main(): it has answers of its own to Ctrl-C and to closed pipes.
         with command.make_context(program, arguments.copy()) as context:
@@ -102,12 +104,18 @@ def _explained(error: Exception, program: str) -> tuple[str, int]:
 class _Notes(logging.Handler):
     """Writes notes to standard error, which is looked up each time: a status line may have borrowed it."""
 
-    def __init__(self, program: str) -> None:
+    def __init__(self, program: str, *, tracebacks: bool) -> None:
         super().__init__()
         self._program = program
+        self._tracebacks = tracebacks
 
     def emit(self, record: logging.LogRecord) -> None:
-        _say(self._program, self.format(record))
+        line, error = record.getMessage(), record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            line += f": {type(error).__name__}: {error}" + ("" if self._tracebacks else "; --debug shows where")
+        _say(self._program, line)
+        if error is not None and self._tracebacks:
+            traceback.print_exception(error)
 
 
 def _say(program: str, line: str) -> None:

@@ -59,3 +59,7 @@ def test_woken_when_it_said_the_cue_is_due(clock, ahead):
 @given(st.builds(ReplayClock, moments, st.floats(0, 1e7), speeds), moments, moments)
 def test_never_runs_backwards(clock, one, other):
     assert clock.at(min(one, other)) <= clock.at(max(one, other))
+
+
+def test_a_moment_beyond_all_dates_never_comes():
+    assert ReplayClock(START, 0.0, SLOWEST).when(3e11) is None

@@ -204,3 +204,89 @@ async def test_whenever_it_wakes_and_however_often_it_dies_each_cue_comes_once_i
         out = slugs(await everything(log))
         assert out == [cue.event.post.id for cue in reel.cues if cue.elapsed <= wake]
     assert clocks(await everything(log)) == ["playing", "ended"]
+
+
+def kinds(events):
+    return [e.event.kind for e in events]
+
+
+def failing(log, times=1):
+    """Make the next appends of a log fail."""
+    append = log.append
+
+    async def refuse(drafts, **options):
+        nonlocal times
+        if times:
+            times -= 1
+            raise LogError("the disk is full")
+        return await append(drafts, **options)
+
+    log.append = refuse
+
+
+async def test_a_round_that_a_failing_log_refused_begins_once_and_with_its_reset():
+    log = MemoryStore().channel("c")
+    conductor = Conductor(reel_of(0, 1), Score(speed=60, loop=True, loop_pause=seconds(5)), log)
+    await conductor.open(NOW)
+    await conductor.release(NOW + seconds(1))
+    failing(log, 2)
+    again = NOW + seconds(6)
+    for _ in range(2):
+        with pytest.raises(LogError):
+            await conductor.release(again)
+    await conductor.release(again)
+    events = await everything(log)
+    assert kinds(events) == ["clock", "post", "post", "reset", "clock", "post"]
+    assert (events[3].event.run, events[3].event.take, events[4].event.run) == (2, 2, 2)
+
+
+async def test_a_new_axis_right_after_a_reset_does_not_begin_where_the_round_before_ended():
+    log = MemoryStore().channel("c")
+    first = Conductor(reel_of(0, 60, 120), Score(speed=60, loop=True, loop_pause=seconds(1)), log)
+    await first.open(NOW)
+    await first.release(NOW + seconds(120))
+    await first._begin_take("loop", NOW + seconds(121), 0.0)  # it dies before the first post of the round
+    second = Conductor(reel_of(0, 60, 120, max_gap=seconds(60)), Score(speed=60), log)
+    await second.open(NOW + seconds(121))
+    await second.release(NOW + seconds(121))
+    assert slugs(await everything(log)) == ["p0", "p1", "p2", "p0"]
+
+
+async def test_release_times_stay_apart_when_the_clock_was_set_back_and_the_axis_changed():
+    log = MemoryStore().channel("c")
+    first = Conductor(reel_of(0, 1), Score(speed=60), log)
+    await first.open(NOW)
+    await first.release(NOW + seconds(1))
+    second = Conductor(reel_of(0, 1, 2), Score(speed=60), log)
+    await second.open(NOW - seconds(100))
+    await second.release(NOW - seconds(100))
+    stamps = [e.released_at for e in await everything(log)]
+    assert stamps == sorted(set(stamps))
+
+
+async def test_an_archive_that_becomes_a_replay_is_taken_back_first():
+    log = MemoryStore().channel("c")
+    reel = reel_of(0, 1, 2)
+    await release_all(reel, log, NOW)
+    for _ in range(2):
+        conductor = Conductor(reel, Score(speed=60), log)
+        await conductor.open(NOW + seconds(10))
+        await conductor.release(NOW + seconds(10))
+    assert kinds(await everything(log)) == ["post", "post", "post", "reset", "clock", "post"]
+
+
+async def test_a_replay_that_becomes_an_archive_shows_everything_and_can_become_a_replay_again():
+    log = MemoryStore().channel("c")
+    reel = reel_of(0, 1, 2)
+    conductor = Conductor(reel, Score(speed=60), log)
+    await conductor.open(NOW)
+    await conductor.release(NOW)
+    for _ in range(2):
+        await release_all(reel, log, NOW + seconds(1))
+    assert kinds(await everything(log)) == ["clock", "post", "reset", "post", "post", "post"]
+    conductor = Conductor(reel, Score(speed=60), log)
+    await conductor.open(NOW + seconds(2))
+    await conductor.release(NOW + seconds(3))
+    assert kinds(await everything(log))[6:] == ["reset", "clock", "post", "post"]
+    stamps = [e.released_at for e in await everything(log)]
+    assert stamps == sorted(set(stamps))

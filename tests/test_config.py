@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from publisher.config import ChannelSettings, ConfigError, LogSettings, ServerSettings, load
+from publisher.config import ChannelSettings, ConfigError, LogSettings, ServerSettings, arguments, load, web_root
 
 EXAMPLE = Path(__file__).parent.parent / "config.example.toml"
 
@@ -104,3 +104,79 @@ def test_errors_say_what_where_and_how_to_mend(write, text, told):
 def test_a_missing_file(tmp_path):
     with pytest.raises(ConfigError, match=r"config[.]example[.]toml"):
         load(tmp_path / "none.toml")
+
+
+CHANNEL = '[channels.a]\nsource="a"\n'
+
+
+def test_no_environment_variable_wins_over_what_was_typed(monkeypatch):
+    monkeypatch.setenv("NEWSREEL_SERVER__PORT", "9000")
+    monkeypatch.setenv("NEWSREEL_CHANNELS__OTHER__SOURCE", "b.txt")
+    chosen = arguments({"server": {"port": 8005}, "channels": {"a": {"source": "a.txt"}}}, "replay")
+    assert (chosen.server.port, [*chosen.channels]) == (8005, ["a"])
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("NEWSREEL_SERVER__PORT", "x", "environment variable NEWSREEL_SERVER__PORT: server.port: Input should be"),
+        (
+            "NEWSREEL_CHANNELS__A__FROM",
+            "99:99",
+            "environment variable NEWSREEL_CHANNELS__A__FROM: channels.a.from: '99",
+        ),
+        ("NEWSREEL_SERVER", "no JSON", "environment: .*NEWSREEL_SERVER__PORT=8001"),
+    ],
+)
+def test_a_wrong_environment_variable_is_named(write, monkeypatch, variable, value, told):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigError, match=told):
+        load(write('[server]\nport = 8001\n[channels.a]\nsource="a"\nfrom="21:30"\n'))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (CHANNEL + "max_gap=-5", "channels.a.max_gap: '-5s' is no duration"),
+        (CHANNEL + "max_gap=true", "channels.a.max_gap: 'True' is no duration"),
+        (CHANNEL + 'loop_pause="0s"', "channels.a.loop_pause: too short; write 1s or more"),
+        ('[server]\nheartbeat="0.1s"\n' + CHANNEL, "server.heartbeat: too short; write 1s or more"),
+        (CHANNEL + "from={share=5.0}", "channels.a.from: .* is no moment"),
+        (CHANNEL + 'begin="21:30"', "channels.a.begin: unknown key"),
+        (CHANNEL + "speed=true", "channels.a.speed: 'True' is no speed"),
+        ('"a\\nb" = 1\n' + CHANNEL, "a b: unknown key"),
+        ("a=" + "[" * 3000, "no valid TOML"),
+        ("a=" + "9" * 5000, "no valid TOML"),
+    ],
+)
+def test_strange_values_are_refused_in_one_line(write, text, told):
+    with pytest.raises(ConfigError, match=told) as error:
+        load(write(text))
+    assert "\n" not in str(error.value)
+
+
+def test_values_as_toml_writes_them(write):
+    channel = load(
+        write(CHANNEL + "from = 21:30:00\nuntil = 2023-02-01T05:00:00Z\nmax_gap = 90\nloop_pause = 1.5")
+    ).channels["a"]
+    assert (channel.begin.clock.hour, channel.until.moment.isoformat()) == (21, "2023-02-01T05:00:00+00:00")
+    assert (channel.max_gap, channel.loop_pause) == (timedelta(seconds=90), timedelta(seconds=1.5))
+
+
+def test_a_byte_order_mark_is_no_fault(write):
+    assert load(write("\ufeff" + CHANNEL)).channels.keys() == {"a"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "x", "http://", "http://[", "ftp://a.example", "https://a b", "https://a.example/?q=1", "https://a.example/#f",
+     "https://a.example:99999", "https://a.example/\nx", "https://me:secret@a.example", 'https://a.example/"'],
+)  # fmt: skip
+def test_what_is_no_root_of_a_site(url):
+    with pytest.raises(ValueError, match="is no"):
+        web_root(url)
+
+
+def test_the_root_of_a_site():
+    assert web_root("https://news.example:8443/live/") == "https://news.example:8443/live"
+    assert web_root("http://[::1]:8000") == "http://[::1]:8000"

@@ -22,6 +22,9 @@ class Tap:
         assert framed == chunk(plain)
         self.taken.append(plain)
 
+    def abort(self):
+        self.open = None
+
 
 def frame(seq, kind="post", **fields):
     return EncodedFrame(seq, kind, b"%d;" % seq, **fields)
@@ -125,3 +128,16 @@ async def test_readers_of_one_sieve_get_what_they_asked_for():
     assert everything.outlet.taken == [b"1;2;", b"3;"]
     assert arts.outlet.taken == [b"2;"]
     assert arts.cursor == 3
+
+
+async def test_closing_dismisses_also_who_is_behind_and_cuts_off_who_takes_nothing():
+    fanout = Fanout()
+    behind, stalled = Reader(Tap(), 0), Reader(Tap(), 0)
+    for reader in (behind, stalled):
+        fanout.enter(reader)
+    fanout.broadcast([frame(1)])
+    stalled.outlet.open = False
+    fanout.close()
+    assert behind.closing
+    assert stalled.closing
+    assert (behind.outlet.open, stalled.outlet.open) == (True, None)

@@ -2,8 +2,11 @@
 
 import html
 import json
+import os
+import shlex
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -189,10 +192,12 @@ def test_who_has_a_document_is_not_sent_it_again(ended, path):
         {"If_None_Match": headers["ETag"]},
         {"If_None_Match": f'"x", W/{headers["ETag"]}'},
         {"If_None_Match": "*"},
+        {"If_None_Match": f'"x",{headers["ETag"]}'},
     ):
         status, again, empty = get(url, **asked)
         assert (status, empty, again["ETag"]) == (304, b"", headers["ETag"])
         assert again["Vary"] == "Accept-Encoding"
+    assert get(url, If_None_Match='"*"')[0] == 200  # a tag, not the star
     assert get(url, If_None_Match='"x"', If_Modified_Since=headers["Last-Modified"])[0] == 200
     until(lambda: get(url, If_Modified_Since=get(url)[1]["Last-Modified"])[0] == 304, what="a Last-Modified that holds")
     status, zipped, smaller = get(url, Accept_Encoding="gzip")
@@ -267,10 +272,90 @@ def test_ending_in_order_is_quick_with_streams_open(page):
             stream.close()
 
 
+def test_an_address_without_its_slash_leads_to_the_page_wherever_the_server_is_mounted(ended):
+    answer = raw(ended.port, "GET /moon-landing?a=b HTTP/1.1\r\nHost: any.example\r\nConnection: close\r\n\r\n")
+    assert " 301 " in answer.splitlines()[0]
+    assert "Location: moon-landing/?a=b\r\n" in answer
+
+
+def raw(port, request):
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+        sock.sendall(request.encode())
+        answer = b""
+        while more := sock.recv(65_536):
+            answer += more
+    return answer.decode()
+
+
+def test_what_the_environment_says_is_not_for_replay():
+    with publishing(
+        "replay", EXAMPLES / "moon-landing.txt", env=os.environ | {"NEWSREEL_CHANNELS__OTHER__SOURCE": "none.txt"}
+    ) as publisher:
+        assert get(publisher.root)[0] == 200
+
+
+def test_what_until_cuts_off_is_not_announced():
+    with publishing("replay", EXAMPLES / "moon-landing.txt", "--until", "50%") as publisher:
+        assert publisher.said[0].startswith("Replaying 2 posts ")
+
+
+def test_an_archive_forgets_nothing_and_can_become_a_replay(tmp_path):
+    config = tmp_path / "config.toml"
+
+    def serving_as(mode):
+        config.write_text(
+            f'[server]\nport = 0\n[log]\nurl = "{tmp_path / "log.db"}"\n'
+            f'[channels.moon]\nmode = "{mode}"\nsource = "{EXAMPLES / "moon-landing.txt"}"\nspeed = 1\n'
+        )
+        return publishing("serve", "--config", config)
+
+    for mode, count in (("archive", 4), ("replay", 1), ("archive", 4)):
+        with serving_as(mode) as publisher:
+            until(lambda p=publisher, n=count: len(items(p.root)) == n, what=f"the posts of the {mode}")
+            facts = json.loads(get(publisher.root + "feed.json")[2])["_newsreel"]
+            assert (facts["mode"], "clock" in facts, "replay" in facts) == (mode, mode == "replay", mode == "replay")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told", "code"),
+    [
+        (["check", ""], "no source: Is a directory", 2),
+        (["check", "http://["], "is no web address", 2),
+        (["replay", "http://["], "is no web address", 2),
+        (
+            ["replay", EXAMPLES / "moon-landing.txt", "--port", "0", "--host", "1.2.3.4"],
+            "cannot listen on 1.2.3.4:0",
+            1,
+        ),
+        (["replay", EXAMPLES / "moon-landing.txt", "--public-url", "https://a.example/?q=1"], "is no address", 2),
+        (["export", EXAMPLES / "moon-landing.txt", "--output", "x", "--base-url", "http://["], "is no web address", 2),
+    ],
+)
+def test_wrong_usage_is_told_in_one_line(arguments, told, code):
+    command = [sys.executable, "-m", "publisher", *map(str, arguments)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (run.returncode, len(run.stderr.splitlines())) == (code, 1), run.stderr
+    assert told in run.stderr
+
+
+def test_a_standard_input_that_is_closed():
+    command = f"{shlex.quote(sys.executable)} -m publisher check - <&-"
+    run = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (run.returncode, len(run.stderr.splitlines())) == (2, 1), run.stderr
+
+
 def test_interrupted():
     with publishing("replay", EXAMPLES / "moon-landing.txt") as publisher:
         assert publisher.stop(signal.SIGINT) == 130
-        assert publisher.complaints.strip() == ""
+        assert publisher.complaints == ""
+
+
+def test_what_is_no_http_makes_no_noise():
+    with publishing("replay", EXAMPLES / "moon-landing.txt") as publisher:
+        for nonsense in ("\x16\x03\x01\x02\x00\x01", "GET / HTTP/9.9\r\n\r\n", "GET / HTTP/1.1\r\nBad Header\r\n\r\n"):
+            assert "400 Bad Request" in raw(publisher.port, nonsense)
+        assert publisher.stop() == 0
+        assert publisher.complaints == ""
 
 
 def test_serve_runs_every_channel_of_a_configuration(tmp_path):

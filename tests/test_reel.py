@@ -96,3 +96,16 @@ def test_story_time_and_elapsed_are_two_names_of_one_place(minutes, gap, share):
 def test_a_smaller_cap_never_makes_a_reel_longer(minutes, one, other):
     short, long = (Reel(posts(*minutes), max_gap=timedelta(minutes=m)) for m in sorted((one, other)))
     assert all(a.elapsed <= b.elapsed for a, b in zip(short.cues, long.cues, strict=True))
+
+
+def test_no_two_cues_have_the_same_key():
+    post = make_post("a")
+    gone = [DeleteEvent(id="a", story_time=START + timedelta(seconds=s)) for s in (1.2, 1.4)]
+    reel = Reel([PostEvent(post=post), *gone, PostEvent(post=post)])
+    assert len({cue.key for cue in reel.cues}) == 4
+
+
+def test_what_lies_beyond_all_dates_is_the_end():
+    reel = Reel(posts(0, 10))
+    assert reel.locate(When.parse("+99999999d")) == reel.duration
+    assert len(reel.until(When.parse("+99999999d"))) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from publisher.render.snapshot import Address
 
 EXPOSED = "ETag, Link, Last-Modified"
+_TAG = re.compile(r'"([^"]*)"')
 
 
 def respond(request: web.Request, edition: Edition, *, links: str = "", status: int = 200) -> web.Response:
@@ -56,10 +58,10 @@ def channel_links(address: Address, itself: str) -> str:
 def _has_it(request: web.Request, edition: Edition) -> bool:
     # If-None-Match wins where both are sent (RFC 9110, section 13.2.2); it compares weakly, so that the tag of a
     # compressed twin, or one that a proxy made weak, still matches.
-    if request.headers.get("If-None-Match") is not None:
-        tags = request.if_none_match or ()
+    if "If-None-Match" in request.headers:
+        given = ",".join(request.headers.getall("If-None-Match"))
         ours = {edition.digest, f"{edition.digest}-gzip"}
-        return any(tag.value == "*" or tag.value in ours for tag in tags)
+        return given.strip() == "*" or not ours.isdisjoint(_TAG.findall(given))
     since = request.if_modified_since
     return since is not None and edition.last_modified <= since
 

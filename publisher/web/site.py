@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from aiohttp import hdrs, web
@@ -10,6 +11,7 @@ from publisher.editions import PRINTINGS, Edition
 from publisher.render.page import Listing, channels_page, post_page
 from publisher.web.documents import channel_links, respond
 from publisher.web.stream import stream
+from shared.errors import NewsreelError
 from shared.post import encode_json
 from shared.wire import HTML, PROBLEM
 
@@ -19,7 +21,11 @@ if TYPE_CHECKING:
 
     from publisher.channel import Channel
 
+logger = logging.getLogger(__name__)
+
+JSON = "application/json"
 _PREFLIGHT = {
+    "Allow": "GET, HEAD, OPTIONS",
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
     "Access-Control-Allow-Headers": "Last-Event-ID, If-None-Match, If-Modified-Since, Cache-Control",
@@ -53,9 +59,9 @@ class Site:
         return app
 
     async def _index(self, request: web.Request) -> web.Response:
-        snapshots = [channel.editions.current for channel in self._channels.values()]
-        body = channels_page([Listing.of(snapshot) for snapshot in snapshots])
-        changed = max((snapshot.updated for snapshot in snapshots), default=self._opened)
+        channels = self._channels.values()
+        body = channels_page([Listing.of(channel.editions.current) for channel in channels])
+        changed = max((channel.press.changed for channel in channels), default=self._opened)
         return respond(request, Edition(body, f"{HTML}; charset=utf-8", changed))
 
     async def _page(self, request: web.Request) -> web.Response:
@@ -85,16 +91,19 @@ class Site:
             raise web.HTTPGone(text=f"the post {slug[:80]!r} of {channel.name} was taken away")
         links = channel_links(channel.address, channel.address.post(slug))
         if _prefers_json(request):
-            edition = Edition(post.to_json(), "application/json; charset=utf-8", filed.released)
+            body, media_type = post.to_json(), JSON
         else:
-            body = post_page(channel.editions.current, post)
-            edition = Edition(body, f"{HTML}; charset=utf-8", filed.released)
+            body, media_type = post_page(channel.editions.current, post), HTML
+        edition = Edition(body, f"{media_type}; charset=utf-8", channel.press.changed)
         response = respond(request, edition, links=links)
         response.headers["Vary"] = "Accept, Accept-Encoding"
         return response
 
     async def _slash(self, request: web.Request) -> web.Response:
-        raise web.HTTPMovedPermanently(self._channel(request).address.root)
+        # Relative, so that it holds under every host name and behind every prefix under which readers reach the server.
+        query = request.rel_url.raw_query_string
+        where = f"{self._channel(request).name}/" + (f"?{query}" if query else "")
+        raise web.HTTPMovedPermanently(where, headers={"Access-Control-Allow-Origin": "*"})
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
@@ -130,11 +139,19 @@ async def _problems(
         if error.status < 400:
             raise
         detail = error.text if error.text and not error.text.startswith(f"{error.status}:") else None
-        problem = {"type": "about:blank", "title": error.reason, "status": error.status}
         kept = {name: error.headers[name] for name in ("Allow", "Retry-After") if name in error.headers}
-        return web.Response(
-            status=error.status,
-            body=encode_json(problem | ({"detail": detail} if detail else {})),
-            content_type=PROBLEM,
-            headers={"Access-Control-Allow-Origin": "*", **kept},
-        )
+        return _problem(error.status, error.reason, detail, kept)
+    except NewsreelError as error:
+        logger.error("cannot answer %s: %s", request.path[:80], error)  # noqa: TRY400 one line
+        return _problem(503, "Service Unavailable", "the server has trouble; try again later", {"Retry-After": "5"})
+
+
+def _problem(status: int, title: str, detail: str | None, headers: Mapping[str, str]) -> web.Response:
+    problem = {"type": "about:blank", "title": title, "status": status}
+    return web.Response(
+        status=status,
+        body=encode_json(problem | ({"detail": detail} if detail else {})),
+        content_type=PROBLEM,
+        # What is not found now may come out the next second.
+        headers={"Access-Control-Allow-Origin": "*", "Cache-Control": "no-cache", **headers},
+    )

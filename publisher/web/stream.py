@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.http import HttpVersion11
 
 from publisher.fanout import Reader, Sieve
+from publisher.log.contract import LogError
 from shared.event import BadPositionError, Position
 from shared.sse import encode_frame, encode_retry
 from shared.wire import EVENT_STREAM
@@ -31,6 +32,8 @@ SLOW_SECONDS = 30.0
 """How long a connection may refuse to take more before it is closed; the reader resumes where it stood."""
 UNSENT_BYTES = 16_384
 """Most bytes that wait unsent in the kernel (TCP_NOTSENT_LOWAT): a stalled reader shows soon and costs little."""
+PIECE_BYTES = 64 * 1024
+"""Most bytes handed to a connection before it must have taken them: what a reader holds of the server's memory."""
 DEAD_MS = 60_000
 """How long sent bytes may stay unacknowledged before the kernel gives a connection up (TCP_USER_TIMEOUT)."""
 
@@ -38,6 +41,8 @@ HEADERS = {
     "Content-Type": EVENT_STREAM,
     "Cache-Control": "no-cache, no-transform",
     "X-Accel-Buffering": "no",
+    "Access-Control-Allow-Origin": "*",
+    "X-Content-Type-Options": "nosniff",
 }
 _KINDS = frozenset({"post", "update", "delete", "reset", "clock"})
 _NO_POSITION = Position("0", 0)
@@ -81,18 +86,22 @@ async def stream(request: web.Request, channel: Channel, now: Callable[[], datet
     sieve = _sieve(request)
     join = await channel.join(_position(request))
     if join.way == "over":
-        return web.Response(status=204)
+        return web.Response(status=204, headers={"Cache-Control": "no-cache", "Access-Control-Allow-Origin": "*"})
     response = web.StreamResponse(headers=HEADERS)
     if request.method == "HEAD":
         return response
-    await response.prepare(request)
-    connection = Connection(request)
+    try:
+        await response.prepare(request)
+        connection = Connection(request)
+    except ConnectionResetError:
+        return response  # it left before the stream began
     reader = Reader(connection, join.cursor, sieve)
+    channel.fanout.enter(reader)
     try:
         await _write(response, encode_retry(RETRY_MS))
         if join.way == "reset":
             await _reset(response, channel, reader, join.reason, now)
-        elif "Last-Event-ID" not in request.headers:
+        elif not request.headers.get("Last-Event-ID"):
             # It knows the position from a document, which does not tell what the clock shows by now.
             await _catch_up(response, channel, reader, now)
             await _write(response, _clock(channel, now))
@@ -107,6 +116,9 @@ async def stream(request: web.Request, channel: Channel, now: Callable[[], datet
         connection.abort()
     except ConnectionResetError:
         pass  # it left; it resumes when it comes back
+    except LogError as error:
+        logger.error("cut a reader of %s off: %s", channel.name, error)  # noqa: TRY400 one line
+        connection.abort()
     finally:
         channel.fanout.leave(reader)
     return response
@@ -137,8 +149,10 @@ async def _reset(
 ) -> None:
     # Body and cursor are taken in one step: what is released while the body is on its way comes after it.
     body = channel.press.reset_frame(reason, reader.sieve.tag if reader.sieve else None)
+    clock = _clock(channel, now)
     reader.cursor = channel.press.shelf.head
-    await _write(response, body + _clock(channel, now))
+    await _write(response, body)
+    await _write(response, clock)
 
 
 def _clock(channel: Channel, now: Callable[[], datetime]) -> bytes:
@@ -150,7 +164,7 @@ async def _catch_up(
     response: web.StreamResponse, channel: Channel, reader: Reader, now: Callable[[], datetime]
 ) -> None:
     """Give a reader what it lacks up to the head: from the ring, or from the log a page at a time."""
-    while reader.cursor < channel.fanout.head:
+    while reader.cursor < channel.fanout.head and not reader.closing:
         reset = channel.press.shelf.last_reset
         if reset is not None and reset[0] > reader.cursor:
             # What was released before the reset counts no more: one reset instead of a history that is taken back.
@@ -164,13 +178,20 @@ async def _catch_up(
             frames = await channel.press.frames_after(reader.cursor)
             if not frames:
                 continue  # pruned, or reset, while it was read
-        reader.cursor = frames[-1].seq
-        await _write(response, b"".join(frame.through(reader.sieve) for frame in frames))
+        body = bytearray()
+        for frame in frames:
+            reader.cursor = frame.seq
+            body += frame.through(reader.sieve)
+            if len(body) >= PIECE_BYTES:
+                break  # the rest in the next turn, if it still holds then
+        await _write(response, body)
 
 
-async def _write(response: web.StreamResponse, body: bytes) -> None:
-    if body:
-        await asyncio.wait_for(response.write(body), SLOW_SECONDS)
+async def _write(response: web.StreamResponse, body: bytes | bytearray) -> None:
+    """Write in pieces: a reader that is slow but takes them may take its time over a large body."""
+    whole = memoryview(body)
+    for first in range(0, len(whole), PIECE_BYTES):
+        await asyncio.wait_for(response.write(whole[first : first + PIECE_BYTES]), SLOW_SECONDS)
 
 
 def _position(request: web.Request) -> Position | None:
