@@ -18,6 +18,7 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+	@echo "done: . $(VENV)/bin/activate, then newsreel-publisher --help"
 
 # What some tests drive: a browser and two feed readers. Tests whose tool is missing say so and are skipped.
 tools:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 EXAMPLE = Path(__file__).parent / "harbour-fire.txt"
 SECONDS = 55
+INTERRUPTED = 130
 PATIENCE = 120
 """Seconds after which a replay that has not ended is taken for broken."""
 
@@ -34,10 +35,11 @@ def main() -> int:
             return publisher.wait() or 1
         follow = [*_program("subscriber"), page, "--until-end"]
         if sys.stdout.isatty():
-            return subprocess.run(follow, check=False).returncode
+            return _show(follow, page)
         return _watch(follow, {post["id"] for post in checked["posts"]})
     except KeyboardInterrupt:
-        return 130
+        print("\nstopped")
+        return 0
     finally:
         publisher.send_signal(signal.SIGTERM)
         publisher.wait(10)
@@ -58,6 +60,16 @@ def _announcement(publisher: subprocess.Popen[str]) -> str | None:
             print(flush=True)
             return page
     return None
+
+
+def _show(follow: list[str], page: str) -> int:
+    code = subprocess.run(follow, check=False).returncode
+    if code == 0:
+        print(f"Every post is out, and {page} is still there. Ctrl-C ends.", flush=True)
+        signal.pause()
+    if code == INTERRUPTED:
+        raise KeyboardInterrupt
+    return code
 
 
 def _watch(follow: list[str], expected: set[str]) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import socket
 from datetime import UTC
@@ -23,7 +22,8 @@ from publisher.press import Billing
 from publisher.reel import Reel
 from publisher.render.snapshot import Address
 from publisher.web.site import Site
-from shared.errors import NewsreelError
+from publisher.when import spoken
+from shared.errors import NewsreelError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -47,6 +47,10 @@ MEMORY_KEEPS = 100_000
 
 class CannotListenError(NewsreelError):
     """The address cannot be listened on."""
+
+
+class NothingToReplayError(UsageError):
+    """The replay would be over before it begins."""
 
 
 class Server:
@@ -116,9 +120,8 @@ class Server:
             self._scheduler.shutdown(wait=False)
         for task in self._tasks:
             task.cancel()
-        for task in self._tasks:
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await task
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=SHUTDOWN_SECONDS)
         self._tasks.clear()
         for channel in self.channels.values():
             channel.fanout.close()
@@ -154,6 +157,9 @@ class Server:
             channel = Channel(log, shelf, address, billing, settings.dates)
         else:
             begin = reel.locate(settings.begin) if settings.begin is not None else 0.0
+            if settings.begin is not None and begin >= reel.duration:
+                end = spoken(reel.story_time(reel.duration))
+                raise NothingToReplayError(f"channel {name}: it would begin at its end, {end}; give an earlier from")
             score = Score(settings.speed, begin, settings.loop, settings.loop_pause)
             conductor = Conductor(reel, score, log)
             channel = Channel(log, shelf, address, billing, settings.dates, reel=reel, conductor=conductor)

@@ -9,6 +9,7 @@ from publisher.clock import ReplayClock
 from publisher.fanout import Fanout
 from publisher.press import Billing, Press
 from publisher.projection import Projection
+from shared.event import PostEvent
 from shared.wire import Clock
 
 if TYPE_CHECKING:
@@ -32,6 +33,15 @@ class Join:
     way: Literal["go-on", "reset", "over"]
     cursor: int = 0
     reason: ResetReason = "start"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a replay has come: posts in all, posts that are out, and the seconds until the last one is."""
+
+    posts: int
+    out: int
+    left: float
 
 
 class Channel:
@@ -84,6 +94,16 @@ class Channel:
         clock = ReplayClock(event.anchor, event.elapsed, event.speed, playing=event.state == "playing")
         story_time = self.reel.story_time(clock.at(now))
         return Clock(state=event.state, speed=event.speed, story_time=story_time, run=event.run)
+
+    def progress(self, now: datetime) -> Progress | None:
+        """Tell how far the replay has come, None where there is none."""
+        event = self.press.clock
+        if event is None or self.reel is None:
+            return None
+        elapsed = ReplayClock(event.anchor, event.elapsed, event.speed, playing=event.state == "playing").at(now)
+        out = sum(isinstance(cue.event, PostEvent) for cue in self.reel.due(0, elapsed))
+        posts = sum(isinstance(cue.event, PostEvent) for cue in self.reel.cues)
+        return Progress(posts, out, max(self.reel.duration - elapsed, 0.0) / event.speed)
 
     async def join(self, position: Position | None) -> Join:
         """Decide how a reader who was last at ``position`` joins: one rule for all cases.

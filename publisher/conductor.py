@@ -87,7 +87,9 @@ class Conductor:
                 if wake is not None:
                     alarm.set(wake, bell.set)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(bell.wait(), LOOK_AGAIN)
+                    # Not wait_for: before Python 3.12 it swallows a cancellation that comes with the bell.
+                    async with asyncio.timeout(LOOK_AGAIN):
+                        await bell.wait()
         finally:
             alarm.cancel()
 

@@ -17,7 +17,7 @@ from publisher.render.jsonfeed import reset_document
 from publisher.render.snapshot import Snapshot
 from publisher.when import spoken_day, spoken_speed
 from shared.event import ClockEvent, DeleteEvent, Position, PostEvent, ResetEvent, UpdateEvent
-from shared.post import ReplayFacts
+from shared.post import Author, ReplayFacts
 from shared.sse import encode_frame
 from shared.wire import Clock
 
@@ -45,6 +45,11 @@ _CLOSING = re.compile(
     r"\s*(?:[-–—|:,]\s*|\()(?:as it happened|how it happened|as they happened|zum nachlesen|so lief[^|]*|"
     r"live coverage (?:has )?ended|closed|recap|highlights)\)?\s*$",
     re.IGNORECASE,
+)
+
+_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+_DATED = re.compile(
+    rf"^(?:{_MONTH} [0-9]{{1,2}},? [0-9]{{4}}|[0-9]{{1,2}} {_MONTH} [0-9]{{4}})[ ,:–-]+(?=\S)", re.IGNORECASE | re.ASCII
 )
 
 
@@ -195,14 +200,14 @@ class Press:
         billing, shelf = self.billing, self.shelf
         clock = self.clock
         ended = clock is not None and clock.state == "ended"
-        title = billing.title if ended or billing.mode != "replay" else _CLOSING.sub("", billing.title)
+        title = billing.title if ended or billing.mode != "replay" else _open_title(billing.title)
         return Snapshot(
             address=self._projection.address,
             mode=billing.mode,
             title=f"{title} (replay)" if billing.mode == "replay" else title,
             subtitle=self._subtitle(),
             language=billing.language,
-            authors=shelf.authors(),
+            authors=_by_name(shelf.authors()),
             updated=shelf.changed or billing.opened,
             posts=self._window(),
             position=self.position,
@@ -272,6 +277,16 @@ class Press:
             speed = f", at {spoken_speed(clock.speed)} its speed" if clock is not None and clock.speed != 1 else ""
             return f"A replay of live coverage{when}{speed}."
         return f"Live coverage{when}."
+
+
+def _open_title(title: str) -> str:
+    """Take from a title what was put there when the story was over: closing words, and the day of the last update."""
+    return _DATED.sub("", _CLOSING.sub("", title)) or title
+
+
+def _by_name(authors: tuple[Author, ...]) -> tuple[Author, ...]:
+    """List each name once: where somebody was belongs to their posts."""
+    return tuple({author.name: Author(name=author.name, url=author.url) for author in authors}.values())
 
 
 def clock_of(event: ClockEvent) -> Clock:

@@ -68,6 +68,8 @@ class Projection:
             "title": post.heading,
             "newsreel": facts,
         }
+        if replay is not None and post.revision == 1:
+            changes["date_modified"] = None  # the source tells of an edit that is yet to come
         if self.timestamps == "shifted":
             changes["date_published"] = first_released
             changes["date_modified"] = released if post.revision > 1 else None

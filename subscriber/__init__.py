@@ -4,7 +4,7 @@
     from subscriber import follow
 
     async def main() -> None:
-        async for update in follow("http://127.0.0.1:8000/harbour-live/"):
+        async for update in follow("http://127.0.0.1:8000/harbour-fire/", until_end=True):
             match update.event:
                 case "post" | "update":
                     print(update.post().heading)

@@ -249,5 +249,5 @@ class Bookmark:
         try:
             yield
         except (sqlite3.Error, ValueError) as error:
-            mend = "close the other program that uses it" if "locked" in str(error) else "delete it or name another"
+            mend = "close the other program that uses it" if "locked" in str(error) else "name another with --state"
             raise BookmarkError(f"the state file {self._name} cannot be used: {error}; {mend}") from None

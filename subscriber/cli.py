@@ -28,9 +28,9 @@ taken up again without a gap and without a repetition.
 
 \b
 Examples:
-  newsreel-subscriber http://127.0.0.1:8000/harbour-live/
-  newsreel-subscriber --json --state harbour.state http://127.0.0.1:8000/harbour-live/ >> harbour.jsonl
-  newsreel-subscriber --json --once http://127.0.0.1:8000/harbour-live/ | jq -r 'select(.event == "post").data.title'
+  newsreel-subscriber http://127.0.0.1:8000/harbour-fire/
+  newsreel-subscriber --json --state harbour.state http://127.0.0.1:8000/harbour-fire/ >> harbour.jsonl
+  newsreel-subscriber --json --once http://127.0.0.1:8000/harbour-fire/ | jq -r 'select(.event == "post").data.title'
 
 Exit codes: 0 done, 1 failed while working, 2 wrong usage, 130 interrupted.
 """

@@ -40,7 +40,7 @@ _REASONS = {
     "expired": "back after a long absence",
     "epoch": "the server began anew",
 }
-_CONNECTIONS = {"looking": "looking", "streaming": "live", "polling": "polling", "over": "over"}
+_CONNECTIONS = {"looking": "looking", "streaming": "connected", "polling": "polling", "over": "over"}
 
 
 @dataclass(slots=True)

@@ -1,5 +1,6 @@
 """The conductor releases every cue once, in order, at its time, whatever happens to the process."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -290,3 +291,33 @@ async def test_a_replay_that_becomes_an_archive_shows_everything_and_can_become_
     assert kinds(await everything(log))[6:] == ["reset", "clock", "post", "post"]
     stamps = [e.released_at for e in await everything(log)]
     assert stamps == sorted(set(stamps))
+
+
+class Bell:
+    """An alarm in the hands of the test."""
+
+    def __init__(self):
+        self.rings = []
+
+    def set(self, at, ring):
+        self.rings.append(ring)
+
+    def cancel(self):
+        pass
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_it_ends_when_told_to_even_in_the_moment_of_a_cue(steps):
+    conductor = Conductor(reel_of(0, 60_000), Score(speed=1), MemoryStore().channel("c"))
+    await conductor.open(NOW)
+    bell = Bell()
+    task = asyncio.create_task(conductor.run(bell, lambda: NOW))
+    while not bell.rings:  # noqa: ASYNC110 the alarm is set within a few steps of the loop
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    bell.rings[-1]()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    task.cancel()
+    done, _ = await asyncio.wait([task], timeout=5)
+    assert done, "the cancellation was swallowed"

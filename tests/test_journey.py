@@ -419,3 +419,21 @@ def test_sfeed_lists_the_posts(ended, form):
     )
     listed = [tuple(line.split("\t")[i] for i in (1, 2, 5)) for line in lines]
     assert listed == [(item["title"], item["url"], item["id"]) for item in items(ended.root)]
+
+
+def test_a_replay_that_would_be_over_before_it_begins_is_refused():
+    command = [sys.executable, "-m", "publisher", "replay", str(EXAMPLES / "moon-landing.txt"), "--port", "0"]
+    for options in (["--from", "12:00"], ["--from", "+30m", "--until", "+10m"]):
+        refused = subprocess.run(
+            [*command, *options], cwd=ROOT, capture_output=True, text=True, check=False, timeout=30
+        )
+        assert refused.returncode == 2
+        assert "give an earlier from" in refused.stderr
+
+
+def test_a_title_does_not_tell_the_day_on_which_the_story_ends(page):
+    path = page(3, title="March 9, 2023 The long night - as it happened")
+    with publishing("replay", path, "--speed", 1) as publisher:
+        document = json.loads(get(f"{publisher.root}feed.json")[2])
+        assert document["title"] == "The long night (replay)"
+        assert [author["name"] for author in document["authors"]] == ["Ada Quist"]

@@ -106,7 +106,7 @@ def test_the_status_line_runs_on_between_events():
     status = Status(state="streaming", title="Harbour\x1b[2J live", clock=clock, clock_seen=100.0)
     assert (
         status_line(status, 1, 110.0).plain
-        == "live · replay 60× at 2023-02-01 00:32 (UTC-05:00) · 1 post · Harbour[2J live"
+        == "connected · replay 60× at 2023-02-01 00:32 (UTC-05:00) · 1 post · Harbour[2J live"
     )
     status.state, status.waiting_until = "waiting", 113.2
     assert "no connection, trying again in 3 s" in status_line(status, 2, 110.0).plain

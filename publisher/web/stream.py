@@ -102,9 +102,7 @@ async def stream(request: web.Request, channel: Channel, now: Callable[[], datet
         if join.way == "reset":
             await _reset(response, channel, reader, join.reason, now)
         elif not request.headers.get("Last-Event-ID"):
-            # It knows the position from a document, which does not tell what the clock shows by now.
-            await _catch_up(response, channel, reader, now)
-            await _write(response, _clock(channel, now))
+            await _catch_up_and_tell_time(response, channel, reader, now)
         await _keep_up(request, response, channel, reader, now)
         if connection.ready():
             # Readers come back spread over a while, not all at once.
@@ -137,7 +135,8 @@ async def _keep_up(
         if channel.fanout.join(reader):
             await reader.at_head()
         if not reader.closing:
-            await asyncio.wait_for(request.protocol._drain_helper(), SLOW_SECONDS)  # noqa: SLF001 no public twin
+            async with asyncio.timeout(SLOW_SECONDS):
+                await request.protocol._drain_helper()  # noqa: SLF001 no public twin
 
 
 async def _reset(
@@ -158,6 +157,16 @@ async def _reset(
 def _clock(channel: Channel, now: Callable[[], datetime]) -> bytes:
     clock = channel.clock(now())
     return encode_frame("clock", clock.to_json()) if clock else b""
+
+
+async def _catch_up_and_tell_time(
+    response: web.StreamResponse, channel: Channel, reader: Reader, now: Callable[[], datetime]
+) -> None:
+    """Bring a reader to the head who knows its position from a document, which does not say what the clock shows."""
+    await _catch_up(response, channel, reader, now)
+    clock = channel.clock(now())
+    if clock is not None and clock.state == "playing":
+        await _write(response, _clock(channel, now))
 
 
 async def _catch_up(
@@ -191,7 +200,8 @@ async def _write(response: web.StreamResponse, body: bytes | bytearray) -> None:
     """Write in pieces: a reader that is slow but takes them may take its time over a large body."""
     whole = memoryview(body)
     for first in range(0, len(whole), PIECE_BYTES):
-        await asyncio.wait_for(response.write(whole[first : first + PIECE_BYTES]), SLOW_SECONDS)
+        async with asyncio.timeout(SLOW_SECONDS):  # not wait_for, which can swallow a cancellation
+            await response.write(whole[first : first + PIECE_BYTES])
 
 
 def _position(request: web.Request) -> Position | None:
