@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import signal
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from publisher.app import Server
 from publisher.config import Settings, arguments, load, web_root
 from publisher.export import export, write
-from publisher.intake import channel_name, read_source
+from publisher.intake import Wanted, channel_name, read_sources
+from publisher.sources.options import Options
 from publisher.when import When, WhenError, parse_duration, parse_speed, spoken_duration, spoken_speed
 from shared.command import common_options, run
-from shared.event import PostEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from publisher.sources.reading import Reading
+
+
+F = TypeVar("F", bound="Callable[..., Any]")
 
 
 def _checked(parse: Callable[[str], object]) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
@@ -38,7 +43,43 @@ def _checked(parse: Callable[[str], object]) -> Callable[[click.Context, click.P
     return callback
 
 
-_FORMAT = click.option("--format", "form", help="The source's format; detected if not given.")
+def _reading_options(command: F) -> F:
+    """Add the argument SOURCE and the reading options; the command gets them as ``wanted``: what to read, and how."""
+
+    @functools.wraps(command)
+    def told(source: tuple[str, ...], **given: Any) -> Any:
+        saved = given.pop("saved_at")
+        texts = {name: given.pop(name) or "" for name in ("tz", "date", "order")}
+        options = Options.of(
+            **texts, missing_times=given.pop("missing_times"), keep_summaries=given.pop("keep_summaries")
+        )
+        moments = tuple(m for text in saved if (m := Options.of(tz=texts["tz"], saved_at=text).saved_at))
+        wanted = Wanted(source, given.pop("form"), options, moments, given.pop("allow_private"))
+        return command(wanted=wanted, **given)
+
+    for option in reversed(_READING):
+        option(told)
+    return cast("F", click.argument("source", nargs=-1, required=True)(told))
+
+
+_READING = (
+    click.option("--format", "form", help="The source's format; detected if not given."),
+    click.option("--tz", metavar="ZONE", help="Zone of times that name none: Europe/London, ET, +01:00."),
+    click.option("--date", metavar="DAY", help="The day on which the page began: 2023-02-01."),
+    click.option(
+        "--saved-at", multiple=True, metavar="MOMENT", help="When the page was saved; once for each SOURCE if several."
+    ),
+    click.option("--order", metavar="ORDER", help="Which post stands first: newest, oldest, as-is."),
+    click.option(
+        "--missing-times",
+        default="error",
+        show_default=True,
+        metavar="HOW",
+        help="Posts without a time: error, interpolate, every=2m.",
+    ),
+    click.option("--keep-summaries", is_flag=True, help="Read boxes of key points as posts."),
+    click.option("--allow-private", is_flag=True, help="Let a web address lead to this machine or its network."),
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -57,7 +98,7 @@ def publisher() -> None:
 
 
 @publisher.command(short_help="Replay a source as one channel.")
-@click.argument("source")
+@_reading_options
 @click.option(
     "--speed",
     default="60",
@@ -91,10 +132,9 @@ def publisher() -> None:
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65_535), help="0 takes a free one.")
 @click.option("--public-url", metavar="URL", help="How readers reach this server, if not by host and port.")
 @click.option("--log", default="memory:", show_default=True, metavar="LOG", help="Keep events here: a path, or memory:")
-@_FORMAT
 @common_options
-def replay(source: str, form: str | None, **options: Any) -> None:
-    """Replay SOURCE as one channel, without any configuration.
+def replay(wanted: Wanted, **options: Any) -> None:
+    """Replay SOURCE as one channel, without any configuration; several are saves of one page, oldest first.
 
     The posts are released on the timeline on which they first appeared, sped up. Feeds, stream and page show what is
     out so far and nothing from the future. With --log FILE a restart goes on where the clock stands by then.
@@ -102,7 +142,7 @@ def replay(source: str, form: str | None, **options: Any) -> None:
     \b
     WHEN is 2023-02-01T05:00Z, 21:30 (its first time after the start), +10m (from the start) or 50%.
     """  # noqa: D301
-    name = channel_name(source)
+    name = channel_name(wanted.sources[0])
     channel = {
         key: options[option]
         for option, key in (
@@ -119,10 +159,10 @@ def replay(source: str, form: str | None, **options: Any) -> None:
     table = {
         "server": {"host": options["host"], "port": options["port"], "public_url": options["public_url"] or ""},
         "log": {"url": options["log"]},
-        "channels": {name: channel | {"source": source}},
+        "channels": {name: channel | {"source": wanted.sources}},
     }
     chosen = arguments(table, "replay")
-    _serve(chosen, {name: read_source(source, form)})
+    _serve(chosen, {name: read_sources(wanted)})
 
 
 @publisher.command(short_help="Serve every channel of a configuration file.")
@@ -136,19 +176,18 @@ def serve(config: Path) -> None:
     Environment variables win over the file: NEWSREEL_SERVER__PORT=8001.
     """
     chosen = load(config)
-    _serve(chosen, {name: read_source(c.source, c.format or None) for name, c in chosen.channels.items()})
+    _serve(chosen, {name: read_sources(c.intake) for name, c in chosen.channels.items()})
 
 
 @publisher.command(short_help="Show what newsreel understands of a source.")
-@click.argument("source")
+@_reading_options
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-@_FORMAT
 @common_options
-def check(source: str, form: str | None, *, as_json: bool) -> None:
+def check(wanted: Wanted, *, as_json: bool) -> None:
     """Read SOURCE and show what newsreel understood, and what it was unsure of."""
     from publisher.render.report import report, table  # noqa: PLC0415 rich is slow to load
 
-    reading = read_source(source, form)
+    reading = read_sources(wanted)
     if as_json:
         click.echo(json.dumps(report(reading), ensure_ascii=False, indent=2))
     else:
@@ -157,21 +196,38 @@ def check(source: str, form: str | None, *, as_json: bool) -> None:
         Console().print(table(reading))
 
 
+@publisher.command(short_help="Write a source in a form that is mended by hand.")
+@_reading_options
+@click.option("--to", "form_", required=True, type=click.Choice(["jsonl", "markdown"]), help="The form to write.")
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write to, if not to the screen."
+)
+@common_options
+def convert(wanted: Wanted, form_: str, output: Path | None) -> None:
+    """Write SOURCE as JSON lines or Markdown; reading that gives the same posts, edits and deletions."""
+    from publisher.render.writers import WRITERS  # noqa: PLC0415 its libraries are slow to load
+
+    text = WRITERS[form_](read_sources(wanted))
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        write({output.name: text.encode()}, output.parent)
+
+
 @publisher.command(name="export", short_help="Write a source as a static site.")
-@click.argument("source")
+@_reading_options
 @click.option("--output", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder to write to.")
 @click.option("--base-url", required=True, metavar="URL", help="Where the folder will be found on the web.")
 @click.option("--title", default="", metavar="TITLE", help="Instead of the source's own.")
-@_FORMAT
 @common_options
-def export_(source: str, output: Path, base_url: str, title: str, form: str | None) -> None:
+def export_(wanted: Wanted, output: Path, base_url: str, title: str) -> None:
     """Write SOURCE as a static site: page, Atom, RSS, JSON Feed, and a page for each post."""
     try:
         base_url = web_root(base_url)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--base-url") from None
-    reading = read_source(source, form)
-    files = asyncio.run(export(reading, base_url, channel_name(source), title=title))
+    reading = read_sources(wanted)
+    files = asyncio.run(export(reading, base_url, channel_name(wanted.sources[0]), title=title))
     write(files, output)
     click.echo(
         f"{len(reading.posts)} posts, {len(files)} files in {output}: {', '.join(f for f in files if '/' not in f)}"
@@ -221,11 +277,15 @@ async def _serving(server: Server, chosen: Settings, readings: dict[str, Reading
 def _announce(server: Server, chosen: Settings, readings: dict[str, Reading]) -> None:
     for name, channel in server.channels.items():
         setting, posts = chosen.channels[name], len(readings[name].posts)
-        if setting.mode == "replay" and channel.reel is not None:
-            posts = sum(isinstance(cue.event, PostEvent) for cue in channel.reel.cues)  # --until cuts some off
-            lasts = spoken_duration(channel.reel.duration / setting.speed)
-            start = channel.reel.start
-            click.echo(f"Replaying {posts} posts of {start:%Y-%m-%d} at {spoken_speed(setting.speed)}, {lasts} in all:")
+        progress = channel.progress(datetime.now(UTC))
+        if progress is not None and channel.reel is not None:
+            start, left = f"{channel.reel.start:%Y-%m-%d}", spoken_duration(progress.left)
+            if progress.out == progress.posts and not setting.loop:
+                click.echo(f"All {progress.posts} posts of {start} are out; the replay has ended:")
+            else:
+                what = f"Replaying {progress.posts} posts of {start} at {spoken_speed(setting.speed)}"
+                so_far = f": {progress.out} are out, the rest within {left}" if progress.out > 1 else f" within {left}"
+                click.echo(f"{what}{so_far}{', then again' if setting.loop else ''}")
         else:
             click.echo(f"Serving {posts} posts of {name}:")
         address = channel.address

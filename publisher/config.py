@@ -23,8 +23,10 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from publisher.intake import Wanted
 from publisher.projection import Timestamps
-from publisher.when import When, WhenError, parse_duration, parse_speed
+from publisher.sources.options import Options
+from publisher.when import When, parse_duration, parse_speed
 from shared.errors import UsageError
 from shared.fetch import BadUrlError, check_url
 from shared.text import clean_line
@@ -65,7 +67,7 @@ def _written(value: object, unit: str = "") -> str:
 def _told(parse: Any, text: str) -> object:
     try:
         return parse(text)
-    except WhenError as error:
+    except UsageError as error:
         raise ValueError(str(error)) from None
 
 
@@ -98,6 +100,10 @@ def _unhurried(pause: timedelta) -> timedelta:
 
 Pause = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_unhurried)]
 OptionalDuration = Annotated[timedelta | None, _optional(_duration)]
+Written = Annotated[str, BeforeValidator(lambda value: value.isoformat() if isinstance(value, date) else value)]
+Sources = Annotated[
+    tuple[str, ...], Field(min_length=1), BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)
+]
 Speed = Annotated[float, BeforeValidator(_speed)]
 OptionalWhen = Annotated[When | None, _optional(_when)]
 
@@ -126,8 +132,15 @@ class ChannelSettings(_Table):
     """One published story."""
 
     mode: Literal["replay", "archive"] = "replay"
-    source: str
+    source: Sources
     format: str = ""
+    tz: str = ""
+    date: Written = ""
+    saved_at: Written = ""
+    order: str = ""
+    missing_times: str = "error"
+    keep_summaries: bool = False
+    allow_private: bool = False
     title: str = ""
     language: str = ""
     window: int = Field(default=100, ge=1, le=10_000)
@@ -138,6 +151,25 @@ class ChannelSettings(_Table):
     max_gap: OptionalDuration = None
     loop: bool = False
     loop_pause: Pause = timedelta(seconds=10)
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        _told(lambda _: self.intake, "")
+        return self
+
+    @property
+    def intake(self) -> Wanted:
+        """Tell what to read, and how. Raises OptionError."""
+        options = Options.of(
+            tz=self.tz,
+            date=self.date,
+            saved_at=self.saved_at,
+            order=self.order,
+            missing_times=self.missing_times,
+            keep_summaries=self.keep_summaries,
+        )
+        saved = (options.saved_at,) if options.saved_at else ()
+        return Wanted(self.source, self.format or None, options, saved, self.allow_private)
 
     @property
     def dates(self) -> Timestamps:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
+import os
 import re
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from publisher.sources.opening import read
+from publisher.sources.options import Options
+from publisher.sources.saves import merge
 from shared.errors import UsageError
 from shared.fetch import check_url, fetch, open_session
 from shared.text import slug
@@ -18,8 +24,11 @@ if TYPE_CHECKING:
 
 
 MAX_SOURCE_BYTES = 64 * 1024 * 1024
-"""Most bytes of a source; a live blog of 20,000 posts has about 20 MB."""
+"""Most bytes of a file; a live blog of 20,000 posts has about 20 MB."""
+MAX_DOWNLOAD_BYTES = 20 * 1024 * 1024
+"""Most bytes of a page from the web."""
 _ON_THE_WEB = re.compile("https?://", re.IGNORECASE)
+_CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
 _STDIN = 0
 
 
@@ -27,31 +36,41 @@ class NoSourceError(UsageError):
     """The source cannot be got at."""
 
 
-def read_source(source: str, form: str | None = None) -> Reading:
-    """Get and read a source.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to read, and how.
 
-    Args:
-        source: a path, ``-`` for standard input, or an http(s) URL.
-        form: the source's format; None to detect it.
+    Attributes:
+        sources: a path, ``-`` for standard input, or an http(s) URL; several are saves of one page, oldest first.
+        form: their format, None to detect it.
+        saved_at: of each source, as far as told, the moment at which it was saved.
+        allow_private: let web addresses lead to this machine and its network.
+    """
+
+    sources: tuple[str, ...]
+    form: str | None = None
+    options: Options = field(default_factory=Options)
+    saved_at: tuple[datetime, ...] = ()
+    allow_private: bool = False
+
+
+def read_sources(wanted: Wanted) -> Reading:
+    """Get and read a source, or several saves of it as one story.
 
     Raises:
         NoSourceError: there is no such source, or it is too large.
         SourceError: it was got but cannot be read.
         FetchError: the web address did not answer with it.
     """
-    if _ON_THE_WEB.match(source):
-        return read(asyncio.run(_download(source)), source, format=form)
-    try:
-        with open(_STDIN, "rb", closefd=False) if source == "-" else Path(source).open("rb") as file:
-            data = file.read(MAX_SOURCE_BYTES + 1)
-    except (OSError, ValueError) as error:  # ValueError: what can be no file's name
-        why = getattr(error, "strerror", None) or error
-        raise NoSourceError(
-            f"{source or 'no source'}: {why}; give a file, - for standard input, or a web address"
-        ) from None
-    if len(data) > MAX_SOURCE_BYTES:
-        raise NoSourceError(f"{source}: larger than {MAX_SOURCE_BYTES >> 20} MiB, which no live blog is; cut it")
-    return read(data, "-" if source == "-" else Path(source).name, format=form)
+    readings: list[Reading] = []
+    times: list[datetime | None] = []
+    saved: list[datetime | None] = [*wanted.saved_at, *[None] * len(wanted.sources)][: len(wanted.sources)]
+    for source, moment in zip(wanted.sources, saved, strict=True):
+        data, name, written = _get(source, allow_private=wanted.allow_private)
+        times.append(written)
+        options = replace(wanted.options, saved_at=moment, file_time=written)
+        readings.append(read(data, name, format=wanted.form, options=options))
+    return readings[0] if len(readings) == 1 else merge(readings, saved, times)
 
 
 def channel_name(source: str) -> str:
@@ -63,6 +82,30 @@ def channel_name(source: str) -> str:
     return slug(stem, limit=63) or "story"
 
 
-async def _download(url: str) -> bytes:
-    async with open_session() as session:
-        return (await fetch(session, url, max_bytes=MAX_SOURCE_BYTES)).body
+def _get(source: str, *, allow_private: bool) -> tuple[bytes, str, datetime | None]:
+    """Give a source's bytes, what to call it, and when its file was last written."""
+    if _ON_THE_WEB.match(source):
+        return asyncio.run(_download(source, allow_private=allow_private)), source, None
+    try:
+        with open(_STDIN, "rb", closefd=False) if source == "-" else Path(source).open("rb") as file:
+            data = file.read(MAX_SOURCE_BYTES + 1)
+            written = None if source == "-" else datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
+    except (OSError, ValueError) as error:  # ValueError: what can be no file's name
+        why = getattr(error, "strerror", None) or error
+        raise NoSourceError(
+            f"{source or 'no source'}: {why}; give a file, - for standard input, or a web address"
+        ) from None
+    if len(data) > MAX_SOURCE_BYTES:
+        raise NoSourceError(f"{source}: larger than {MAX_SOURCE_BYTES >> 20} MiB, which no live blog is; cut it")
+    return data, "-" if source == "-" else Path(source).name, written
+
+
+async def _download(url: str, *, allow_private: bool) -> bytes:
+    async with open_session(allow_private=allow_private) as session:
+        answer = await fetch(session, url, max_bytes=MAX_DOWNLOAD_BYTES)
+    told = _CHARSET.search(answer.content_type or "")
+    try:
+        # What the server says of its encoding beats what a page says of itself (RFC 9110, section 8.3.2).
+        return answer.body.decode(codecs.lookup(told[1]).name).encode() if told else answer.body
+    except (LookupError, UnicodeError):
+        return answer.body

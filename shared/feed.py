@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -34,10 +34,14 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A post, and the JSON Feed item that it was read from, as it was received."""
+    """A post, and the JSON Feed item that it was read from, as it was received.
+
+    ``dated``: the item said when; else the post has the date of a neighbour.
+    """
 
     post: Post
     item: Mapping[str, Any]
+    dated: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +116,7 @@ def read_entries(
     for given, neighbour in zip(items, undated, strict=True):
         try:
             entry = read_entry(_told_apart(given, entries, url), url, undated=neighbour)
+            entry = replace(entry, dated=_date(given) is not None)
         except BadItemError as error:
             doubts.append(f"{url}: {error}; passed over")
             continue
@@ -139,16 +144,19 @@ def _version(post: Post) -> datetime:
 
 def _neighbours(items: Sequence[object], otherwise: datetime) -> list[datetime]:
     """Find for each item the date of the nearest dated item before it, else after it."""
-    dates = [
-        moment(item.get("date_published")) or moment(item.get("date_modified")) if isinstance(item, dict) else None
-        for item in items
-    ]
+    dates = [_date(item) for item in items]
     last = next((date for date in dates if date), otherwise)
     nearest = []
     for date in dates:
         last = date or last
         nearest.append(last)
     return nearest
+
+
+def _date(item: object) -> datetime | None:
+    if not isinstance(item, dict):
+        return None
+    return moment(item.get("date_published")) or moment(item.get("date_modified"))
 
 
 def _falls(dates: Sequence[datetime]) -> bool:

@@ -6,7 +6,10 @@ Both sides use it: the publisher reads sources with it, the subscriber pages, fe
 from __future__ import annotations
 
 import contextlib
+import errno
+import ipaddress
 import re
+import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -98,9 +101,15 @@ class Fetched:
         return self.status == 304
 
 
-def open_session() -> aiohttp.ClientSession:
-    """Open a session that says who it is. Use it as an async context manager, one for a program's life."""
+def open_session(*, allow_private: bool = True) -> aiohttp.ClientSession:
+    """Open a session that says who it is. Use it as an async context manager, one for a program's life.
+
+    Args:
+        allow_private: connect to addresses of this machine and its network, too. Where an address comes from somebody
+            else, they must be refused, redirects included: they may lead to what only this machine can reach.
+    """
     return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(socket_factory=None if allow_private else _public_socket),
         headers={"User-Agent": USER_AGENT},
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS),
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -127,6 +136,14 @@ async def fetch(
         if response.status == 304:
             return fetched(response, b"", validators)
         return fetched(response, await read_body(response, max_bytes))
+
+
+def _public_socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    """Make the socket for an address that was looked up: whatever a name pretends to be, here it is known."""
+    family, kind, protocol, _, where = address
+    if not ipaddress.ip_address(str(where[0]).partition("%")[0]).is_global:
+        raise PermissionError(errno.EACCES, f"{where[0]} is no public address; --allow-private lets it be read")
+    return socket.socket(family, kind, protocol)
 
 
 @contextlib.asynccontextmanager
@@ -208,7 +225,8 @@ async def read_body(response: aiohttp.ClientResponse, max_bytes: int = MAX_DOCUM
     async for piece in response.content.iter_any():
         body += piece
         if len(body) > max_bytes:
-            raise FetchError(f"{response.url} sends more than {max_bytes:,} bytes; that is no feed", passing=False)
+            sends = f"{response.url} sends more than {max_bytes:,} bytes"
+            raise FetchError(f"{sends}; no page or feed is so large", passing=False)
     return bytes(body)
 
 
@@ -258,8 +276,9 @@ def _why(error: BaseException) -> str:
             return "it does not answer"
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError() | ConnectionResetError():
             return "the connection was cut"
-        case aiohttp.ClientConnectorError() if isinstance(error.os_error, ConnectionRefusedError):
-            return "nothing listens there; is the server running?"
+        case aiohttp.ClientConnectorError() if isinstance(error.os_error, ConnectionRefusedError | PermissionError):
+            refused = isinstance(error.os_error, ConnectionRefusedError)
+            return "nothing listens there; is the server running?" if refused else _line(error.os_error.strerror)
     return _line(error)
 
 

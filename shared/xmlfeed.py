@@ -60,7 +60,7 @@ def read_xml_feed(data: bytes, content_type: str | None, url: str) -> Feed:
     }
     return Feed(
         format="rss" if version.startswith("rss") else "atom",
-        entries=tuple(Entry(entry.post, entry.post.to_dict()) for entry in entries),
+        entries=tuple(Entry(entry.post, entry.post.to_dict(), entry.dated) for entry in entries),
         head={name: value for name, value in head.items() if value is not None},
         complete=complete,
         older=by_rel.get("prev-archive") or by_rel.get("next"),

@@ -2,11 +2,13 @@
 
 import io
 import json
+from datetime import date
 
 from rich.console import Console
 
 from publisher.render.report import report, summary, table
 from publisher.sources.opening import read
+from publisher.sources.options import Options
 
 PAGE = """\
 [red]Millbrook[/red] canal works
@@ -33,9 +35,10 @@ The keeper is at his post.
 """
 
 
-def shown(text, width=120):
+def shown(text, width=120, **told):
     out = io.StringIO()
-    Console(file=out, width=width, color_system=None).print(table(read(text.encode(), "canal.txt")))
+    reading = read(text.encode(), "canal.txt", options=Options(**told))
+    Console(file=out, width=width, color_system=None).print(table(reading))
     return out.getvalue()
 
 
@@ -90,6 +93,26 @@ def test_table_takes_nothing_in_a_source_for_markup():
 def test_table_is_sparing_with_what_is_not_there():
     text = shown(PAGE[PAGE.index("8:02") :].replace("7:30 p.m. ET, March 3, 2024", "More:"))
     assert "(no title)" in text and "Unsure of" not in text and "Left out" not in text
+
+
+def test_table_tells_where_a_time_is_from_if_not_from_the_post():
+    assert "from" not in shown(PAGE).splitlines()[4].split()
+    bare = "Canal works\n\n8:02 p.m.\n\nGates close\n\nThey are shut.\n"
+    assert " header " in shown(bare, date=date(2024, 3, 3))
+    untimed = "Canal works\n\nGates are closed\n\nThey were shut.\n\nPumps are running\n\nThey are loud.\n"
+    assert "interpolated, to the day" in shown(untimed, date=date(2024, 3, 3), missing_times="interpolate")
+
+
+def test_doubts_stand_in_order_of_importance_with_line_and_mend():
+    page = (
+        "9 Posts\n\nCanal, March 3, 2024\n\n18:02 p.m.\n\nGates close\n\nThey are shut.\n\n7:30 p.m.\n\nNews\n\nMore:\n"
+    )
+    text = shown(page)
+    unsure = text[text.index("Unsure of") :]
+    codes = ["count-mismatch", "date-assumed", "zone-missing", "embed-lost", "clock-24h"]
+    places = [unsure.index(code) for code in codes]
+    assert places == sorted(places)
+    assert "--date" in unsure and "--tz" in unsure
 
 
 def test_summary_counts():

@@ -50,7 +50,7 @@ def test_a_stray_control_character_is_dropped():
         (bytes(range(256)) * 40, "binary"),
         (PAGE.encode("utf-16-le"), "binary"),
         (b"\xff\xfe\x00\xd8\n", "UTF-16"),
-        (b"<!DOCTYPE html><html>\n" + PAGE.encode(), "markup"),
+        (b"<!DOCTYPE html><html><p>Nothing here has a time.", "no LiveBlogPosting"),
         (b"<?xml version='1.0'?>\n" + PAGE.encode(), "markup"),
         (b"Dear all,\n\nno post in here.\n", "no post found"),
         (b"8:02 p.m. ET, March 3, 2024\n\n", "no time line has a post"),
@@ -87,3 +87,12 @@ def test_ties_are_numbered_from_the_oldest_and_never_meet_other_words():
 
 def test_an_id_is_short_whatever_the_headline():
     assert len(Mint().id(datetime(2023, 2, 1, tzinfo=UTC), "word " * 1_000_000)) < 80
+
+
+def test_markup_says_its_encoding():
+    words = "\u043e\u0431\u0430"  # "both" in Russian
+    text = PAGE.replace("both", words).replace("é", "e").replace("É", "E")
+    page = f'<html><head><meta charset="windows-1251"></head><body><pre>{text}</pre></body></html>'
+    reading = read(page.encode("windows-1251"), "page.html")
+    assert words in "".join(post.content_html for post in reading.posts)
+    assert not [doubt for doubt in reading.doubts if doubt.code == "encoding-guessed"]

@@ -3,10 +3,13 @@
 import json
 import re
 import time
+import tomllib
+from bisect import bisect_left, bisect_right
 from contextlib import suppress
-from datetime import UTC
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -14,9 +17,13 @@ from hypothesis import strategies as st
 
 from publisher.render.report import report
 from publisher.sources.opening import read
+from publisher.sources.options import Options
 from publisher.sources.reading import SourceError
 from publisher.sources.transcript.bylines import read_byline
+from publisher.sources.transcript.dates import read_day
+from publisher.sources.transcript.lines import normal
 from publisher.sources.transcript.stamps import read_stamp
+from publisher.sources.transcript.zones import find_zone
 from shared.text import clean_line
 
 ROOT = Path(__file__).parent.parent
@@ -25,61 +32,115 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.txt"))
 REAL_PAGE = ROOT.parent / "shared/samples/live-blog-2023-02-01.txt"
 
 
-def reading_of(text):
-    return read(text.encode(), "page.txt")
+def options_of(page):
+    """Read what a person tells about a case from the file beside it."""
+    path = page.with_suffix(".options.toml")
+    told = tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
+    if "tz" in told:
+        told["tz"] = ZoneInfo(told["tz"])
+    if told.get("missing_times", "").startswith("every="):
+        told["missing_times"] = timedelta(minutes=int(told["missing_times"][6:-1]))
+    return Options(**told)
+
+
+def report_of(page):
+    """Report a case, or tell why it is refused."""
+    try:
+        return report(read(page.read_bytes(), page.name, options=options_of(page)))
+    except SourceError as refusal:
+        return {"refused": str(refusal)}
+
+
+def reading_of(text, **told):
+    return read(text.encode(), "page.txt", options=Options(**told))
+
+
+STAMP_WORDS = frozenset(
+    """
+    am pm a m p o uhr ago just now min mins minute minutes mo hr hrs hour hours day days month months d h st nd rd th
+    and update updated at on posted last et est edt pt pst pdt ist bst gmt utc cst breaking new live inputs from with
+    by in edited modified image credit photograph photo file the reporting
+    """.split()  # noqa: SIM905 a list would be a page long
+)
+
+
+def words(text):
+    """Part a text into words, also where they stand glued together."""
+    text = re.sub(r"(?<=[a-z.!?’”\"')\]])(?=[A-Z\d])|(?<=\d)(?=[A-Za-z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", normal(text))
+    return [word for word in re.findall(r"[^\W_]+", text.casefold()) if not word.isdigit()]
 
 
 def unaccounted(text, reading):
     """List the lines of ``text`` that the reading holds nowhere: the check knows no grammar, only the report."""
     said = report(reading)
-    dropped = {d["line"]: d["text"] for d in said["dropped"]}
+    held = {}
+    for dropped in said["dropped"]:
+        held.setdefault(dropped["line"], []).append(dropped["text"])
     posts = sorted(said["posts"], key=lambda p: p["line"])
+    starts = [p["line"] for p in posts]
+    texts = {line: set(words(" ".join(_texts(p) for p in posts if p["line"] == line))) for line in set(starts)}
+    header = set(words(_header(said)))
     lost = []
     for number, raw in enumerate(re.split(r"\r\n|\n|\r", text), 1):
-        line = clean_line(raw)
-        owners = [p for p in posts if p["line"] <= number]
-        if not line or dropped.get(number) == line or (owners and owners[-1]["line"] == number):
+        if number in texts and read_stamp(normal(raw)):
             continue
-        held = _in_post(line, owners[-1]) if owners else _in_header(line, said)
-        if not held:
-            lost.append((number, line))
+        owner = bisect_right(starts, number) - 1
+        own = texts[starts[owner]] if owner >= 0 else set()
+        # Names may stand above the moment that a post's line is, and a date in a header or in a stamp.
+        next_ = texts[starts[owner + 1]] if owner + 1 < len(starts) else set()
+        first = bisect_left(starts, number) - 1  # a line that holds several posts may end one above
+        own = own | (texts[starts[first]] if first >= 0 else set())
+        found = own | next_ | header | set(words(" ".join(held.get(number, []))))
+        missing = [w for w in words(raw) if w not in found and not _is_stamp_word(w)]
+        by_names = [p for p in posts[max(owner, 0) : owner + 2] if p["authors"]]
+        if missing and not any(
+            all(a["name"] in clean_line(raw) for a in p["authors"]) for p in [*by_names, said] if p["authors"]
+        ):
+            lost.append((number, clean_line(raw)))
     return lost
 
 
-def _in_header(line, said):
+def _texts(post):
+    pictures = " ".join(f"{i['caption']} {i['credit']}" for i in post["images"])
+    names = " ".join(f"{a['name']} {a.get('location', '')}" for a in post["authors"])
+    return f"{post['title'] or ''} {post['content_text']} {pictures} {names}"
+
+
+def _header(said):
     count = said["source"]["claimed_posts"]
+    updated = "updated last modified zuletzt stand" if said["updated"] else ""
+    names = " ".join(a["name"] for a in said["authors"])
+    return f"{said['title'] or ''} {names} {updated} {'posts updates' if count is not None else ''}"
+
+
+def _is_stamp_word(word):
     return (
-        line == said["title"]
-        or (line.lower().startswith("updated") and said["updated"] is not None)
-        or (count is not None and line.lower().replace(",", "") in {f"{count} posts", f"{count} updates"})
-        or (said["authors"] and all(a["name"] in line for a in said["authors"]))
+        word in STAMP_WORDS
+        or find_zone(word) is not None
+        or read_day(f"{word} 3") is not None
+        or read_day(f"{word} March 3") is not None
     )
-
-
-def _in_post(line, post):
-    pictures = [f"{i['caption']} ({i['credit']})" if i["credit"] else i["caption"] for i in post["images"]]
-    return (
-        line == post["title"]
-        or {line, re.sub(r"^[•*-] ", "", line)} & set(post["content_text"].split("\n\n"))
-        or any(plain(line) in {plain(p), plain(i["caption"])} for p, i in zip(pictures, post["images"], strict=True))
-        or (post["authors"] and all(a["name"] in line for a in post["authors"]))
-    )
-
-
-def plain(text):
-    return re.sub(r"[^\w]+", " ", text).strip()
 
 
 @pytest.mark.parametrize("page", CORPUS, ids=lambda p: p.stem)
 def test_corpus(page):
-    reading = read(page.read_bytes(), page.name)
-    assert report(reading) == json.loads(page.with_suffix(".json").read_text("utf-8"))
-    assert unaccounted(page.read_text("utf-8"), reading) == []
+    assert report_of(page) == json.loads(page.with_suffix(".json").read_text("utf-8"))
+    with suppress(SourceError):
+        reading = read(page.read_bytes(), page.name, options=options_of(page))
+        assert unaccounted(page.read_text("utf-8"), reading) == []
 
 
 def test_corpus_has_an_expectation_for_every_case_and_none_too_many():
-    assert len(CORPUS) >= 12
-    assert {p.stem for p in CORPUS} == {p.stem for p in (ROOT / "tests/corpus/transcript").glob("*.json")}
+    assert len(CORPUS) >= 70
+    folder = ROOT / "tests/corpus/transcript"
+    stems = {p.stem for p in CORPUS}
+    assert stems == {p.stem for p in folder.glob("*.json")}
+    assert {p.name.removesuffix(".options.toml") for p in folder.glob("*.toml")} <= stems
+
+
+def test_every_trap_has_a_case():
+    numbers = {int(p.stem.split("-")[1]) for p in CORPUS if p.stem.startswith("trap-")}
+    assert numbers == set(range(1, 26))
 
 
 @pytest.mark.parametrize("page", EXAMPLES, ids=lambda p: p.stem)
@@ -132,8 +193,6 @@ def test_real_page():
     [
         ("3:44 a.m.", "has no date"),
         ("3:44 a.m. ET, March 15", "has no year"),
-        ("3:44 a.m., March 15, 2020", "names no time zone"),
-        ("3:44 a.m. QQT, March 15, 2020", "does not know, QQT"),
         ("3:44 a.m. ET, February 30, 2020", "no day of the calendar"),
         ("31:44 ET, March 15, 2020", "no time of day"),
     ],
@@ -220,12 +279,42 @@ def test_no_line_vanishes_from_any_page(text):
     assert times == sorted(times)
 
 
-@settings(max_examples=400, deadline=None)
-@given(st.lists(st.sampled_from(LINES) | st.text(max_size=80), max_size=20).map("\n".join) | st.text())
-def test_hostile_text_is_read_or_refused(text):
+NOON = datetime(2024, 3, 3, 12, tzinfo=UTC)
+TELLINGS = st.builds(
+    Options,
+    tz=st.sampled_from([None, UTC, ZoneInfo("Europe/London")]),
+    date=st.sampled_from([None, NOON.date(), date.min, date.max]),
+    saved_at=st.sampled_from([None, NOON, datetime(1, 1, 2, tzinfo=UTC)]),
+    file_time=st.sampled_from([None, NOON]),
+    order=st.sampled_from([None, "newest", "oldest", "as-is"]),
+    missing_times=st.sampled_from(["error", "interpolate", timedelta(minutes=2)]),
+    keep_summaries=st.booleans(),
+)
+
+
+@st.composite
+def spoilt_pages(draw):
+    """Spoil a page: strike out, double and insert pieces, join lines."""
+    text = draw(st.sampled_from(TEXTS))
+    for _ in range(draw(st.integers(0, 6))):
+        start = draw(st.integers(0, len(text)))
+        end = min(len(text), start + draw(st.integers(0, 40)))
+        piece = draw(
+            st.sampled_from(["", "\n", " ", text[start:end] * 2]) | st.sampled_from(LINES) | st.text(max_size=8)
+        )
+        text = text[:start] + piece + text[end:]
+    return text
+
+
+@settings(max_examples=600, deadline=None)
+@given(
+    st.lists(st.sampled_from(LINES) | st.text(max_size=80), max_size=20).map("\n".join) | st.text() | spoilt_pages(),
+    TELLINGS,
+)
+def test_hostile_text_is_read_or_refused_whatever_is_told(text, told):
     data = text.encode("utf-8", "surrogatepass")
     with suppress(SourceError):
-        report(read(data, "page.txt"))
+        report(read(data, "page.txt", options=told))
 
 
 STAMP = "8:02 p.m. ET, March 3, 2024\n"
@@ -243,18 +332,37 @@ STAMP = "8:02 p.m. ET, March 3, 2024\n"
         "a\n" * 300_000,
         "• x\n" * 100_000,
         "Read more\n" * 100_000,
+        "12:00 " * 150_000,
+        "10 min agoA" * 90_000,
+        "a. Update 11:45 a.m. EDT April 7: b " * 27_000,
+        "March 3\n" * 100_000,
+        "From A's " * 100_000,
+        "+++ 15:25 " * 90_000,
     ],
-    ids=["words", "brackets", "link", "links", "commas", "quotes", "lines", "bullets", "dangling"],
-)
+    ids=[
+        "words", "brackets", "link", "links", "commas", "quotes", "lines", "bullets", "dangling", "clocks", "spans",
+        "updates", "days", "froms", "tickers",
+    ],
+)  # fmt: skip
 def test_big_input_takes_linear_time(body):
     began = time.process_time()
-    assert report(reading_of(STAMP + "\nHeadline\n\n" + body))["posts"][0]["title"] == "Headline"
+    said = report(
+        reading_of(STAMP + "\nHeadline\n\n" + body, missing_times="interpolate", date=NOON.date(), saved_at=NOON)
+    )
+    assert said["posts"]
     assert time.process_time() - began < 10
 
 
 def test_a_line_that_is_no_line_of_text_is_refused():
     with pytest.raises(SourceError, match=r"^page\.txt:5: the line has over 1,000,000 characters"):
         reading_of(STAMP + "\nHeadline\n\n" + "word " * 1_000_000)
+
+
+def test_a_page_of_a_megabyte_is_read_in_two_seconds():
+    text = max(TEXTS, key=len)
+    began = time.process_time()
+    assert reading_of((text + "\n\n") * (1_000_000 // len(text))).posts
+    assert time.process_time() - began < 2
 
 
 def test_twenty_thousand_posts_are_read_in_seconds():
@@ -265,4 +373,4 @@ def test_twenty_thousand_posts_are_read_in_seconds():
     )
     began = time.process_time()
     assert len(reading_of(page).posts) == 20_000
-    assert time.process_time() - began < 10  # under 3 on an idle machine
+    assert time.process_time() - began < 10  # under 5 on a machine with nothing else to do

@@ -20,6 +20,23 @@ if TYPE_CHECKING:
 
 _LONGEST_DROPPED = 60
 
+_GRAVE = (
+    # which posts there are
+    "no-boundaries", "shape-guessed", "headlines-guessed", "line-cut", "text-only", "no-updates", "paged", "not-whole",
+    "count-mismatch", "numbers-mismatch", "long-pause",
+    # when they appeared
+    "date-assumed", "year-assumed", "date-order", "page-date-rejected", "zone-missing", "zone-unknown",
+    "zone-ambiguous", "zone-assumed", "saved-at-assumed", "coarse-times", "times-interpolated", "order-guessed",
+    "unclear-stamp",
+)  # fmt: skip
+_SLIGHT = (
+    "out-of-order", "after-update", "no-headline", "byline-guessed", "zone-season", "clock-24h", "clock-struck-twice",
+    "clock-skipped", "weekday-mismatch",
+)  # fmt: skip
+_IMPORTANCE = {code: place for place, code in enumerate(_GRAVE)} | {code: 200 + n for n, code in enumerate(_SLIGHT)}
+_BETWEEN = 100
+"""Importance of other doubts: something is lost, or was mended. Lower comes first."""
+
 
 def report(reading: Reading) -> dict[str, Any]:
     """Make the JSON object of ``publisher check --json``: posts oldest first, dates in the source's own offset."""
@@ -97,6 +114,9 @@ def _posts(reading: Reading) -> Table:
     for name in ("line", "words", "images"):
         grid.add_column(name, justify="right", no_wrap=True)
     grid.add_column("time", no_wrap=True)
+    sources = {told.time_source for told in reading.told} != {"own"}
+    if sources:
+        grid.add_column("from", no_wrap=True, style="dim")
     grid.add_column("headline", ratio=3)
     grid.add_column("authors", ratio=2, style="dim")
     for told, post in _first_versions(reading):
@@ -105,15 +125,24 @@ def _posts(reading: Reading) -> Table:
             "" if told.line is None else str(told.line),
             str(len(post.content_text.split())),
             str(len(post.images) or ""),
-            f"{post.story_time:%Y-%m-%d %H:%M %z}" + ("" if told.time_source == "own" else f" ({told.time_source})"),
+            f"{post.story_time:%Y-%m-%d %H:%M %z}",
+            *([_source(told)] if sources else []),
             heading,
             Text(_names(post.authors)),
         )
     return grid
 
 
+def _source(told: Told) -> str:
+    """Tell where a time is from and, unless it is known to the minute, how finely it is known."""
+    fine = told.time_precision in {"second", "minute"}
+    return told.time_source if fine else f"{told.time_source}, to the {told.time_precision}"
+
+
 def _doubts(reading: Reading) -> Table:
-    return _notes((doubt.line, Text.assemble((doubt.code, "yellow"), f"  {doubt.message}")) for doubt in reading.doubts)
+    """List the doubts, the most important first: which posts, when they appeared, what is lost, what is odd."""
+    doubts = sorted(reading.doubts, key=lambda doubt: (_IMPORTANCE.get(doubt.code, _BETWEEN), doubt.line or 0))
+    return _notes((doubt.line, Text.assemble((doubt.code, "yellow"), f"  {doubt.message}")) for doubt in doubts)
 
 
 def _dropped(reading: Reading) -> Table:

@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from publisher.sources import transcript
+from publisher.sources import feed, html, jsonl, jsonld, markdown, transcript
+from publisher.sources.options import Options
 from publisher.sources.reading import Doubt, Reading, SourceError
 
 if TYPE_CHECKING:
@@ -23,17 +24,22 @@ class Format:
     Attributes:
         name: as ``--format`` and reports call it.
         fits: tells from the text whether it is of this format; the first format that fits is taken.
-        read: from text and the source's name to a reading; raises SourceError.
+        read: from text, the source's name and the options to a reading; raises SourceError.
     """
 
     name: str
     fits: Callable[[str], bool]
-    read: Callable[[str, str], Reading]
+    read: Callable[[str, str, Options], Reading]
 
 
 _MARKUP = re.compile(r"\s*<(?:!doctype|html|head|body|\?xml|rss|feed)\b", re.IGNORECASE)
 
 FORMATS = (
+    Format(feed.FORMAT, feed.fits, feed.read),
+    Format(html.FORMAT, html.fits, html.read),
+    Format(jsonl.FORMAT, jsonl.fits, jsonl.read),
+    Format(jsonld.FORMAT, jsonld.fits, jsonld.read),
+    Format(markdown.FORMAT, markdown.fits, markdown.read),
     # Any text may be a transcript, so it is asked last; only markup is surely none.
     Format(transcript.FORMAT, lambda text: _MARKUP.match(text) is None, transcript.read),
 )
@@ -45,18 +51,28 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_TOP = 4096
+"""Bytes in which a page or an XML document names its encoding (WHATWG HTML, section 13.2.3.2, looks at 1,024)."""
+_DECLARED = re.compile(rb"<(?:meta|\?xml)\b[^>]*?(?:charset|encoding)\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 _CONTROLS = re.compile("[\0-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _MOST_CONTROLS = 0.05
 """Share of control characters above which something is not text. Compressed bytes have over 0.1."""
 
 
-def read(data: bytes, name: str, *, format: str | None = None) -> Reading:  # noqa: A002 as --format
+def read(
+    data: bytes,
+    name: str,
+    *,
+    format: str | None = None,  # noqa: A002 as --format
+    options: Options | None = None,
+) -> Reading:
     """Read a source.
 
     Args:
         data: all of it.
         name: what to call it in reports and errors: a file's name, a URL.
         format: the name of a format, None to tell it from the text.
+        options: what a person tells about it.
 
     Raises:
         SourceError: it is empty, not text, of no known format, or holds no post.
@@ -65,12 +81,12 @@ def read(data: bytes, name: str, *, format: str | None = None) -> Reading:  # no
     if not text.strip():
         raise SourceError.at(name, None, "the source is empty; give a live blog saved as text")
     chosen = _choose(text, name, format)
-    reading = chosen.read(text, name)
+    reading = chosen.read(text, name, options or Options())
     return replace(reading, doubts=(*doubts, *reading.doubts))
 
 
 def decode(data: bytes, name: str) -> tuple[str, tuple[Doubt, ...]]:
-    """Decode by byte order mark, else as UTF-8, else as Windows-1252 with a doubt.
+    """Decode by byte order mark, else as UTF-8, else as the markup declares, else as Windows-1252 with a doubt.
 
     Raises:
         SourceError: the bytes are no text, or not of the encoding that their mark promises.
@@ -87,6 +103,12 @@ def decode(data: bytes, name: str) -> tuple[str, tuple[Doubt, ...]]:
         return _text(data.decode("utf-8"), name), ()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
+    declared = _DECLARED.search(data[:_TOP])
+    if declared:
+        try:
+            return _text(data.decode(codecs.lookup(declared[1].decode()).name), name), ()
+        except (LookupError, UnicodeError):
+            pass  # it says what it is not
     try:
         text, taken = data.decode("cp1252"), "Windows-1252"
     except UnicodeDecodeError:  # five bytes mean nothing there; every byte means something in Latin-1
@@ -110,4 +132,4 @@ def _choose(text: str, name: str, wanted: str | None) -> Format:
     for one in FORMATS:
         if one.fits(text):
             return one
-    raise SourceError.at(name, None, "is markup, which is not read; save the page as plain text")
+    raise SourceError.at(name, None, "is markup that holds no posts; save the page as plain text")

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from publisher.sources.reading import Dropped
+from publisher.sources.transcript.captions import Paragraph, read_caption
 from publisher.sources.transcript.tokens import Kind, Token
 from shared.post import Image
 
@@ -17,14 +18,11 @@ if TYPE_CHECKING:
 
 _QUOTES = "\"“„«‘'"  # noqa: RUF001 real pages use all of them, and never in pairs
 _CLOSING = "\"”“»’'"
-_STRAIGHT = str.maketrans("“”„«»‘’", '"""""\'\'')  # noqa: RUF001 as above
 _BULLET = re.compile(r"[•‣◦●▪*-] (?=\S)")
 # "Some context:", one to five words.
 _KICKER = re.compile(r"[^\W\d_][^\s:.!?\"“”]*(?: [^\s:.!?\"“”]+){0,4}:(?= [^\s\"“„«‘'])")  # noqa: RUF001 what a name says in quotes is speech, no kicker
 _LONGEST_KICKER = 60
 _URL = re.compile(r"https?://[^\s<>\"“”]+", re.IGNORECASE)
-_LONGEST_CAPTION = 3000
-_LONGEST_CREDIT = 150
 
 _LONGEST_DANGLING = 120
 _VERBS = r"(?:read|watch|see|listen(?: to)?|view|follow|find|learn|track|click|tap)"
@@ -39,19 +37,16 @@ _DANGLING = re.compile(
 
 @dataclass(slots=True)
 class Body:
-    """``html`` is not sanitised yet; ``opening`` is the first words, for a post without headline."""
+    """``html`` is not sanitised yet; ``opening`` is the first words, for a post without headline.
+
+    ``waits`` tells that it ends in a colon: what that announced did not survive the copying.
+    """
 
     html: str = ""
     opening: str = ""
+    waits: bool = False
     images: list[Image] = field(default_factory=list)
     dropped: list[Dropped] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class _Paragraph:
-    text: str
-    glued: bool
-    """No blank line parts it from the one above."""
 
 
 def make_body(tokens: list[Token]) -> Body:
@@ -62,15 +57,17 @@ def make_body(tokens: list[Token]) -> Body:
         if isinstance(piece, Image):
             body.images.append(piece)
             html.append(_figure(piece))
+            body.waits = False
         else:
             html.extend(_run(piece))
+            body.waits = piece[-1].text.endswith(":")
         if not body.opening:
             body.opening = (piece.caption or "") if isinstance(piece, Image) else piece[0].text
     body.html = "".join(html)
     return body
 
 
-def _paragraphs(tokens: list[Token], dropped: list[Dropped]) -> Iterator[_Paragraph]:
+def _paragraphs(tokens: list[Token], dropped: list[Dropped]) -> Iterator[Paragraph]:
     blank = True
     texts = [token for token in tokens if token.kind is not Kind.BLANK]
     following = iter([token.text for token in texts[1:]] + [""])
@@ -82,7 +79,7 @@ def _paragraphs(tokens: list[Token], dropped: list[Dropped]) -> Iterator[_Paragr
             dropped.append(Dropped(token.line, token.text, "dangling-link"))
             blank = True
             continue
-        yield _Paragraph(token.text, glued=not blank)
+        yield Paragraph(token.text, glued=not blank)
         blank = False
 
 
@@ -92,14 +89,13 @@ def _dangles(text: str, following: str) -> bool:
     return points and not _URL.search(text) and not _URL.match(following)
 
 
-def _pieces(paragraphs: list[_Paragraph]) -> Iterator[Image | list[_Paragraph]]:
+def _pieces(paragraphs: list[Paragraph]) -> Iterator[Image | list[Paragraph]]:
     """Fold captions into images; give the other paragraphs in runs that no blank line parts."""
-    run: list[_Paragraph] = []
+    run: list[Paragraph] = []
     place = 0
     while place < len(paragraphs):
         this = paragraphs[place]
-        after = paragraphs[place + 1] if place + 1 < len(paragraphs) else None
-        image, used = _image(this, after)
+        image, used = read_caption(paragraphs[place : place + 3], first=place == 0)
         if run and (image or not this.glued):
             yield run
             run = []
@@ -112,49 +108,12 @@ def _pieces(paragraphs: list[_Paragraph]) -> Iterator[Image | list[_Paragraph]]:
         yield run
 
 
-def _image(this: _Paragraph, after: _Paragraph | None) -> tuple[Image | None, int]:
-    """Read a caption: alt text and caption, or a caption alone. Tells how many paragraphs it took."""
-    if len(this.text) > _LONGEST_CAPTION:
-        return None, 1
-    if after is not None:
-        caption, credit = _credited(after.text)
-        if credit and _bare(caption) == _bare(this.text):
-            return Image(caption=caption, credit=credit), 2
-        if after.glued and after.text == this.text and this.text[0] not in _QUOTES:
-            return Image(caption=this.text), 2
-    caption, credit = _credited(this.text)
-    if credit and caption and _is_person_and_agency(credit):
-        return Image(caption=caption, credit=credit), 1
-    return None, 1
-
-
-def _credited(text: str) -> tuple[str, str | None]:
-    """Part a caption from the credit in brackets at its end."""
-    line = text.removesuffix(".")
-    start = line.rfind("(")
-    credit = line[start + 1 : -1]
-    if not line.endswith(")") or start < 0 or not 0 < len(credit) <= _LONGEST_CREDIT or ")" in credit:
-        return text, None
-    return line[:start].rstrip(), credit.strip() or None
-
-
-def _is_person_and_agency(credit: str) -> bool:
-    """Tell whether ``credit`` alone makes its line a caption: ``Jo Doe/Some Agency``."""
-    person, *agencies = credit.split("/")
-    words = person.split()
-    return bool(agencies) and len(words) > 1 and all(word[:1].isupper() for word in [*words, *agencies])
-
-
-def _bare(text: str) -> str:
-    return text.translate(_STRAIGHT).rstrip(". ").casefold()
-
-
 def _figure(image: Image) -> str:
     credit = f" <small>{escape(image.credit, quote=False)}</small>" if image.credit else ""
     return f"<figure><figcaption>{escape(image.caption or '', quote=False)}{credit}</figcaption></figure>"
 
 
-def _run(run: list[_Paragraph]) -> Iterator[str]:
+def _run(run: list[Paragraph]) -> Iterator[str]:
     """Make HTML of paragraphs that stand together: quotes, bullets, else one after the other."""
     texts = [paragraph.text for paragraph in run]
     if _is_one_quote(texts):

@@ -83,7 +83,7 @@ def _authors(text: str, *, prefixed: bool) -> tuple[Author, ...]:
     named: list[tuple[str, str | None]] = []
     for element in elements:
         name, _, place = _placed(element)
-        if _is_name(name, _MOST_WORDS if prefixed else _MOST_WORDS_BARE) and (not place or _is_place(place)):
+        if is_name(name, _MOST_WORDS if prefixed else _MOST_WORDS_BARE) and (not place or _is_place(place)):
             named.append((name, place or None))
         elif not (named and named[-1][1] and _is_place(element)):
             return ()
@@ -92,7 +92,7 @@ def _authors(text: str, *, prefixed: bool) -> tuple[Author, ...]:
     for element in tail:  # behind the last name: the rest of its place, or the outlet
         if named and named[-1][1] and _is_place(element) and not element.isupper():
             named[-1] = (named[-1][0], f"{named[-1][1]}, {element}")
-        elif not prefixed or not _is_name(element):
+        elif not prefixed or not is_name(element):
             return ()
     return _with_places(named)
 
@@ -119,7 +119,8 @@ def _is_outlet(elements: list[str]) -> bool:
     return acronym or len(words) == 1 or words[-1].casefold() in _OUTLET_WORDS
 
 
-def _is_name(text: str, most: int = _MOST_WORDS_BARE) -> bool:
+def is_name(text: str, most: int = _MOST_WORDS_BARE) -> bool:
+    """Tell whether a text is the name of a person or a team."""
     words = text.split(" ")
     if len(words) > 1 and words[-1] in _TEAMS:
         words.pop()
@@ -137,4 +138,4 @@ def _elided(word: str) -> bool:
 
 
 def _is_place(text: str) -> bool:
-    return _is_name(text.removeprefix("the "))
+    return is_name(text.removeprefix("the "))

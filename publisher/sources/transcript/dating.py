@@ -1,76 +1,178 @@
-"""Dating: when each post appeared, in which order, and what is odd about that."""
+"""Dating: when each post appeared.
+
+A moment's own day comes first, then that of the section line above it, then what the page says of itself (``clues``);
+``days`` carries these to the other posts. Times that count back need the moment of the save.
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from itertools import pairwise
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from publisher.sources.reading import Doubt
-from publisher.sources.transcript.zones import AMBIGUOUS
+from publisher.sources.transcript.clues import FARTHEST
+from publisher.sources.transcript.days import Known, walk
+from publisher.sources.transcript.order import direction
+from publisher.sources.transcript.page import Dated
+from publisher.sources.transcript.stamps import settled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
+    from publisher.sources.transcript.clues import Anchor, Clues
+    from publisher.sources.transcript.dates import Day
+    from publisher.sources.transcript.notes import Notes
     from publisher.sources.transcript.page import Section
 
-Dated = tuple["datetime", "Section"]
+EXAMPLE = "12:22 a.m. ET, February 1, 2023"
+"""What a full time line looks like, for people who have to write one."""
+
+_TOLERANCE = timedelta(minutes=10)
+"""How much later than the page's own last update a post may be, minutes being rounded."""
 
 
-def date_all(sections: Sequence[Section], doubts: list[Doubt]) -> list[Dated]:
-    """Date every post by its own time line. The order stays that of the page."""
-    dated: list[Dated] = []
-    named: set[str] = set()
+def date_all(sections: Sequence[Section], clues: Clues, notes: Notes) -> list[Dated | None]:
+    """Date every post; None where the page gives it no time at all. The order stays that of the page.
+
+    Raises:
+        SourceError: a time has no day, and nothing in the source says which; or it counts back from an unknown moment.
+    """
+    clocked = [section for section in sections if section.stamp and section.stamp.has_clock and not section.stamp.ago]
+    days = dict(zip(map(id, clocked), _days(clocked, clues, notes), strict=True))
+    dated: list[Dated | None] = []
     for section in sections:
-        moment, slips = section.stamp.moment(section.zone)
-        doubts.extend(Doubt(code, f"{section.text!r}: {sentence}", section.line) for code, sentence in slips)
-        zone = section.stamp.zone.name.upper() if section.stamp.zone else ""
-        if zone in AMBIGUOUS and zone not in named:
-            doubts.append(Doubt("zone-ambiguous", f"{zone} was taken as {AMBIGUOUS[zone]}", section.line))
-            named.add(zone)
-        dated.append((moment, section))
+        stamp = section.stamp
+        if stamp is None:
+            dated.append(None)
+        elif stamp.ago is not None:
+            dated.append(_count_back(section, clues, notes))
+        else:
+            known = days[id(section)]
+            moment, slips = stamp.moment(clues.zones.of(stamp, section.line), known.day)
+            for code, sentence in slips:
+                notes.doubt(code, f"{section.text!r}: {sentence}", section.line)
+            dated.append(Dated(moment, section, known.source, "second" if stamp.to_the_second else "minute"))
+    _doubt_relative([one for one in dated if one and one.source == "relative"], clues, notes)
     return dated
 
 
-def oldest_first(dated: list[Dated], doubts: list[Doubt]) -> list[Dated]:
-    """Order posts by story time; ties keep the page's order, seen from its oldest end.
+def _count_back(section: Section, clues: Clues, notes: Notes) -> Dated:
+    """Date a post whose time counts back from the save."""
+    stamp = section.stamp
+    if clues.saved is None or stamp is None or stamp.ago is None:
+        what = f"{section.text!r} counts from when the page was saved; give that moment with --saved-at"
+        raise notes.refusal(section.line, what)
+    saved = clues.saved.moment
+    zone = clues.zones.of(stamp, section.line)
+    named = stamp.zone or zone.tz is not UTC
+    moment = settled((saved - stamp.ago.span).astimezone(zone.tz if named else saved.tzinfo))
+    if not stamp.has_clock:
+        return Dated(moment.replace(microsecond=0), section, "relative", stamp.ago.precision)
+    # 883d ago / 6:31 PM UTC: the last day with that clock that lies as many whole days back.
+    at_clock, _ = stamp.moment(zone, moment.date())
+    if saved - at_clock < stamp.ago.span:
+        at_clock -= timedelta(days=1)
+    return Dated(at_clock, section, "relative", "minute")
 
-    Most neighbours tell whether the page runs newest first. A post that stands against that order is never re-dated: it
-    is filed by its own time, with a doubt.
+
+def _doubt_relative(relative: Sequence[Dated], clues: Clues, notes: Notes) -> None:
+    """Say what is unsure of times that count back: when the page was saved, and how coarse they are."""
+    if not relative or clues.saved is None:
+        return
+    first = relative[0].section
+    saved = clues.saved
+    if not saved.told:
+        how = f"{first.text!r} is counted from {saved.said}, {saved.moment:%Y-%m-%d %H:%M %z}"
+        notes.doubt("saved-at-assumed", f"{how}; give --saved-at to say otherwise", first.line)
+    coarse = [one for one in relative if one.precision in {"day", "month"}]
+    if len(coarse) > 1 and notes.options.missing_times == "error":
+        what = f"{len(coarse)} times are known to the {coarse[0].precision} only"
+        offer = "--missing-times interpolate, or every=2m, spreads such posts"
+        notes.doubt("coarse-times", f"{what}; {offer}", coarse[0].section.line)
+
+
+def _days(sections: Sequence[Section], clues: Clues, notes: Notes) -> list[Known]:
+    """Find the day of every post that has a clock."""
+    if not sections:
+        return []
+    minutes = [section.stamp.minute for section in sections if section.stamp]
+    way = {"newest": -1, "oldest": 1, "as-is": 0, None: direction(minutes) or -1}[notes.options.order]
+    fixed = _fixed(sections, clues, notes)
+    if any(fixed):
+        return walk(fixed, minutes, way)
+    return _from_page(sections[0], minutes, way, clues, notes)
+
+
+def _fixed(sections: Sequence[Section], clues: Clues, notes: Notes) -> list[Known | None]:
+    """Tell the days that posts and section lines name.
+
+    Where only one section line stands, it names the day of the first post under it; further down, midnight may pass.
     """
-    falling = sum(a[0] > b[0] for a, b in pairwise(dated))
-    rising = sum(a[0] < b[0] for a, b in pairwise(dated))
-    if falling == rising and len({moment for moment, _ in dated}) < len(dated) and len(dated) > 1:
-        doubts.append(Doubt("order-guessed", "posts of the same minute were taken to stand newest first"))
-    told = dated if rising > falling else dated[::-1]
-    straight = _longest_fall([moment for moment, _ in reversed(told)])
-    doubts.extend(
-        Doubt("out-of-order", f"{section.text!r} stands out of order; filed by its own time", section.line)
-        for place, (_, section) in enumerate(reversed(told))
-        if place not in straight
-    )
-    return sorted(told, key=lambda one: one[0])
+    fixed: list[Known | None] = []
+    several = len({section.day for section in sections if section.day}) > 1
+    last: Day | None = None
+    for section in sections:
+        own = section.stamp.named if section.stamp else None
+        day = own or (section.day if several or section.day is not last else None)
+        last = section.day
+        if day is None:
+            fixed.append(None)
+            continue
+        said = repr(section.text) if own else f"the day above {section.text!r}"
+        found = _found(day, said, section.line, clues, notes)
+        if found is None:
+            raise notes.refusal(section.line, f"{said} has no year; give --date, or write it like {EXAMPLE!r}")
+        fixed.append(Known(found, "own" if own else "section"))
+    return fixed
 
 
-def _longest_fall(moments: list[datetime]) -> set[int]:
-    """Find the places of a longest run that never rises (patience sorting): the fewest others are out of order.
+def _found(day: Day, said: str, line: int, clues: Clues, notes: Notes) -> date | None:
+    """Find the date that a page means by a day; None if nothing tells the year."""
+    found = clues.date_of(day)
+    if found is None:
+        return None
+    if day.year is None:
+        message = f"{said} names no year; taken as {found.year}. Give --date to say otherwise"
+        notes.doubt_once("year-assumed", message, line)
+    if day.turned:
+        near = [anchor.day for anchor in clues.anchors[:1]]
+        if any(abs(other - day.turned) < abs(other - found) for other in near):
+            return day.turned
+        if not any(abs(other - found) <= FARTHEST for other in near):
+            message = f"{said} was read month first; if that is wrong, write the month as a word"
+            notes.doubt_once("date-order", message, line)
+    return found
 
-    Of two neighbours that stand the wrong way round, the upper one is left out: pages keep old posts high, not new ones
-    low.
-    """
-    tails: list[float] = []
-    places: list[int] = []
-    before: list[int] = []
-    for place, moment in enumerate(moments):
-        depth = -moment.timestamp()
-        length = bisect_right(tails, depth)
-        tails[length : length + 1] = [depth]
-        places[length : length + 1] = [place]
-        before.append(places[length - 1] if length else -1)
-    fall: set[int] = set()
-    place = places[-1] if places else -1
-    while place >= 0:
-        fall.add(place)
-        place = before[place]
-    return fall
+
+def _from_page(first: Section, minutes: Sequence[float], way: int, clues: Clues, notes: Notes) -> list[Known]:
+    """Give the oldest post the day on which the page began or, where only its end is known, the newest its day."""
+    oldest, newest = (0, -1) if way >= 0 else (-1, 0)
+    begin, end = clues.begin, clues.end
+    last = end.moment.astimezone(clues.zones.page.tz).replace(tzinfo=None) + _TOLERANCE if end and end.moment else None
+    fixed: list[Known | None] = [None] * len(minutes)
+    if begin:
+        fixed[oldest] = Known(begin.day, begin.source)
+        days = walk(fixed, minutes, way)
+        if begin.told or last is None or _at(days[newest].day, minutes[newest]) <= last:
+            _say_day(begin, notes)
+            return days
+        fixed[oldest] = None
+    if end is None or last is None:
+        what = f"{first.text!r} has no date, and nothing else in the source says the day"
+        raise notes.refusal(first.line, f"{what}; give --date, or write it like {EXAMPLE!r}")
+    late = _at(last.date(), minutes[newest]) > last
+    fixed[newest] = Known(last.date() - timedelta(days=late), "header")
+    _say_day(end, notes)
+    return walk(fixed, minutes, way)
+
+
+def _at(day: date, minute: float) -> datetime:
+    return datetime.combine(day, datetime.min.time()) + timedelta(minutes=minute)
+
+
+def _say_day(anchor: Anchor, notes: Notes) -> None:
+    if anchor.told:
+        return
+    how = f"the page was taken to begin on {anchor.day}, as {anchor.said} has it"
+    if anchor.ends:
+        how = f"the newest post was dated by {anchor.said}"
+    notes.doubt("date-assumed", f"no time names its day; {how}. Give --date to say otherwise", anchor.line)

@@ -1,95 +1,147 @@
 """The header: what stands above the first post.
 
-Title, ``By A and B, OUTLET``, ``Updated …``, ``N Posts``; the rest is furniture. A date in the title dates no post.
+Title, ``By A and B, OUTLET``, ``Updated …``, ``N Posts``; boxes of key points, clocks of the world; the rest is
+furniture.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from publisher.sources.reading import Dropped, Header
 from publisher.sources.transcript.bylines import read_byline
-from publisher.sources.transcript.tokens import Kind, Token
+from publisher.sources.transcript.captions import is_credit
+from publisher.sources.transcript.marks import ends_in_stamp
+from publisher.sources.transcript.tokens import FURNITURE, Kind, Token
+from publisher.sources.transcript.zones import find_declaration
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
+    from publisher.sources.transcript.notes import Notes
     from publisher.sources.transcript.zones import Zone
     from shared.post import Author
 
 _LONGEST_TITLE = 300
-
-
-def read_header(tokens: list[Token], zone: Zone | None, dropped: list[Dropped]) -> tuple[Header, int | None]:
-    """Read the header; what it has no field for goes to ``dropped``.
-
-    Args:
-        tokens: the lines above the first post.
-        zone: of the posts, for an update stamp that names none.
-        dropped: filled.
-
-    Returns:
-        The header, and the line on which the page claims its number of posts.
-    """
-    top = _Top(zone)
-    # What stands above a line of navigation is navigation.
-    start = max((place for place, token in enumerate(tokens) if token.kind is Kind.NAVIGATION), default=-1) + 1
-    for place, token in enumerate(tokens):
-        above = place < start and token.kind in {Kind.TEXT, Kind.NAVIGATION}
-        why = "navigation" if above else top.take(token)
-        if why:
-            dropped.append(Dropped(token.line, token.text, why))
-    header = Header(
-        title=top.title,
-        authors=top.authors,
-        updated=top.updated,
-        claimed_posts=top.count.count if top.count else None,
-        language="en",  # the language in which this header's labels are written
-    )
-    return header, top.count.line if top.count else None
+_URL = re.compile(r"https?://\S+", re.IGNORECASE)
+_ONLY_URL = re.compile(
+    r"(?:(?:source|url|link|from|quelle|saved from|retrieved from):? )?(https?://\S+)", re.IGNORECASE
+)
+_FIRST = re.compile(r"(?:first )?published\b", re.IGNORECASE)
+_BY = re.compile(r"(?:edited |live reporting )?by ", re.IGNORECASE)
+_LETTER = re.compile(r"[^\W\d_]{2}")
+_MARKER = re.compile(
+    r"\blive\b|\blive ?-?(?:blog|ticker)|as it happened|zum nachlesen|news-?ticker|\blatest\b|\b(?:en|le) direct\b",
+    re.IGNORECASE,
+)
+_MOST_WORDS_OF_A_NAME = 4
+"""Words of an outlet's or a section's name that stands above the title."""
+_SHIFTS = re.compile(r" ?\((?:now|earlier|previously|until now|and earlier)\)[;,]?", re.IGNORECASE)
 
 
 @dataclass(slots=True)
-class _Top:
-    """The header as far as it was read."""
+class Top:
+    """What a header says.
 
-    zone: Zone | None
-    title: str | None = None
+    Attributes:
+        updated: the page's own update stamp.
+        stamps: other moments and days of the page itself: its dateline, when it was first published.
+        count: the line that claims a number of posts.
+        urls: addresses of the page.
+        declared: what the page says of all its times, the line and the zone; the zone is None if it is no known one.
+        boxes: summaries, each with its heading first.
+    """
+
+    title: Token | None = None
     authors: tuple[Author, ...] = ()
-    updated: datetime | None = None
+    updated: Token | None = None
+    stamps: list[Token] = field(default_factory=list)
     count: Token | None = None
+    urls: list[tuple[int, str]] = field(default_factory=list)
+    declared: tuple[int, str, Zone | None] | None = None
+    boxes: list[list[Token]] = field(default_factory=list)
 
-    def take(self, token: Token) -> str | None:
-        """Take a line into the field it belongs to; tells why if it belongs to none."""
-        match token.kind:
-            case Kind.BLANK:
-                return None
-            case Kind.CONTROL:
-                return "control"
-            case Kind.COUNT if self.count is None:
-                self.count = token
-                return None
-            case Kind.UPDATED | Kind.STAMP:
-                return None if token.kind is Kind.UPDATED and self._take_update(token) else "page-stamp"
-        return None if self._take_text(token.text) else "preamble"
 
-    def _take_update(self, token: Token) -> bool:
-        stamp = token.stamp
-        if self.updated or stamp is None or stamp.flaw or not (stamp.zone or self.zone):
-            return False
-        self.updated = stamp.moment(self.zone)[0]
-        return True
+def read_header(tokens: list[Token], notes: Notes) -> Top:
+    """Read the lines above the first post; what it has no field for is dropped."""
+    top = Top()
+    # What stands above a line of navigation is navigation.
+    start = max((place for place, token in enumerate(tokens) if token.kind is Kind.NAVIGATION), default=-1) + 1
+    title = _find_title(tokens[start:])
+    box: list[Token] | None = None
+    for place, token in enumerate(tokens):
+        if token.kind is Kind.TEXT or token.kind in FURNITURE:
+            declare(token, top)
+        if token.kind is Kind.BLANK:
+            continue
+        if token.kind is Kind.SUMMARY:
+            box = []
+            top.boxes.append(box)
+        elif token.kind is not Kind.TEXT:
+            box = None
+        if box is not None:
+            box.append(token)
+            if not notes.options.keep_summaries:
+                notes.drop(token, "summary")
+        elif place < start and token.kind in {Kind.TEXT, Kind.NAVIGATION}:
+            notes.drop(token, "navigation")
+        else:
+            _take(token, title, top, notes)
+    return top
 
-    def _take_text(self, text: str) -> bool:
-        if self.authors:
-            return False
-        # Before the title, only a line that says "By" is the page's byline.
-        byline = read_byline(text) if self.title or text.lower().startswith("by ") else None
-        if byline and (byline.prefixed or byline.sure):
-            self.authors = byline.authors
-            return True
-        if self.title is None and len(text) <= _LONGEST_TITLE:
-            self.title = text
-            return True
+
+def _find_title(tokens: list[Token]) -> Token | None:
+    """Find the title: the first line that can be one, or a later one that says so where the first is but a name."""
+    lines = [token for token in tokens if token.kind is Kind.TEXT and _may_be_title(token.text)]
+    texts = [token.text for token in lines]
+    lines = [token for token in lines if texts.count(token.text) == 1] or lines[:1]
+    if not lines:
+        return None
+    first = lines[0]
+    if len(first.text.split()) > _MOST_WORDS_OF_A_NAME or _MARKER.search(first.text):
+        return first
+    return next((token for token in lines if _MARKER.search(token.text)), first)
+
+
+def _may_be_title(text: str) -> bool:
+    if len(text) > _LONGEST_TITLE or not _LETTER.search(text) or _ONLY_URL.fullmatch(text) or ends_in_stamp(text):
         return False
+    if _BY.match(text) or _SHIFTS.search(text) or is_credit(text):
+        return False
+    return not text.startswith(("•", "- ", "– ", "— "))
+
+
+def declare(token: Token, top: Top) -> None:
+    """Note what a line says of all times of the page."""
+    if top.declared is None and (said := find_declaration(token.text)):
+        top.declared = (token.line, *said)
+
+
+def _take(token: Token, title: Token | None, top: Top, notes: Notes) -> None:
+    """Take a line into the field it belongs to."""
+    match token.kind:
+        case Kind.COUNT if top.count is None:
+            top.count = token
+        case Kind.UPDATED if top.updated is None and not _FIRST.match(token.text):
+            top.updated = token
+        case Kind.UPDATED | Kind.STAMP | Kind.DATE:
+            top.stamps.append(token)
+            notes.drop(token, "page-stamp")
+        case Kind.TEXT:
+            if token is title:
+                top.title = token
+            elif not _take_authors(token.text, top, under_title=top.title is not None):
+                top.urls += [(token.line, url) for url in _URL.findall(token.text)]
+                notes.drop(token, "world-clock" if ends_in_stamp(token.text) else "preamble")
+        case kind:
+            notes.drop(token, FURNITURE.get(kind, "preamble"))
+
+
+def _take_authors(text: str, top: Top, *, under_title: bool) -> bool:
+    """Take a byline. Above the title, only a line that says "By" is one."""
+    if top.authors or not (under_title or _BY.match(text) or _SHIFTS.search(text)):
+        return False
+    byline = read_byline(_SHIFTS.sub(",", _BY.sub("By ", text)).strip(","))
+    if byline is None or not (byline.prefixed or byline.sure):
+        return False
+    top.authors = byline.authors
+    return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from html import unescape
 
 from publisher.sources.reading import SourceError
 from shared.text import clean_line
@@ -12,6 +13,9 @@ LONGEST = 1_000_000
 """Characters. libxml2 drops text nodes of ten million silently, and no paragraph comes near this."""
 
 _ENDS = re.compile(r"\r\n|\n|\r")
+_ENTITY = re.compile(
+    r"&(?:amp|quot|apos|nbsp|lt|gt|[lr][sd]quo|ndash|mdash|hellip|#[0-9]{2,5}|#x[0-9a-f]{2,4});", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +32,28 @@ def split(text: str, name: str) -> list[Line]:
     Raises:
         SourceError: a line is longer than any paragraph.
     """
-    lines = [Line(number, clean_line(raw)) for number, raw in enumerate(_ENDS.split(text), 1)]
+    lines = [Line(number, normal(raw)) for number, raw in enumerate(_ENDS.split(text), 1)]
     for line in lines:
         if len(line.text) > LONGEST:
             raise SourceError.at(
                 name, line.number, f"the line has over {LONGEST:,} characters; save the page with its line breaks"
             )
     return lines
+
+
+def normal(raw: str) -> str:
+    """Clean a line and undo what copying did to it: entities, escaped quotes, the same words twice without a gap."""
+    text = clean_line(raw)
+    if "&" in text and _ENTITY.search(text):
+        text = clean_line(unescape(text))
+    if '\\"' in text:
+        text = text.replace('\\"', '"')
+    return _undoubled(text)
+
+
+def _undoubled(text: str) -> str:
+    """Take one half of ``10.25am BST10.25am BST`` or ``A headlineA headline``; a word said twice (``haha``) stays."""
+    half, odd = divmod(len(text), 2)
+    if odd or half < 5 or text[:half] != text[half:] or text[half].isspace():
+        return text
+    return text[:half] if " " in text[:half] or text[0].isdigit() else text

@@ -1,7 +1,7 @@
-"""Stamps: lines that are nothing but a moment.
+"""Stamps: moments as pages write them.
 
-``12:22 a.m. ET, February 1, 2023`` and its kin: ``12.22am``, ``00:22``, the date first, abbreviated months, with or
-without weekday. What a stamp leaves out (day, year, zone) is None: who reads stamps never fills it in silently.
+``12:22 a.m. ET, February 1, 2023`` and its kin: a clock, a zone and a day in any order, or a span of time (``4 min
+ago``). What a stamp leaves out (day, year, zone) is None: who reads stamps never fills it in silently.
 """
 
 from __future__ import annotations
@@ -10,73 +10,87 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 
-from publisher.sources.transcript.zones import NAMES, Zone, find_zone
+from publisher.sources.transcript.clocks import Ago, Clock, Style, read_ago, read_clock
+from publisher.sources.transcript.dates import WEEKDAYS, Day, read_day
+from publisher.sources.transcript.zones import AMBIGUOUS, CITIES, NAMES, Zone, find_zone
 
 LONGEST = 80
 """Characters; a longer line is prose."""
 
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-
-_CLOCK = (
-    r"(?P<hour>[0-9]{1,2})(?:[:.](?P<minute>[0-9]{2})(?:[:.](?P<second>[0-9]{2}))?)?"
-    r"(?: ?(?P<half>[ap])\.? ?m\b\.?)?"
-)
-_OFFSET = r"(?:UTC|GMT)? ?[+-][0-9]{1,2}(?::?[0-9]{2})?"
-_ZONE = rf"\(?(?P<zone>(?:{'|'.join(NAMES)})(?: time)?|{_OFFSET}|(?-i:[A-Z]{{2,5}}))\)?"
-_WEEKDAY = r"(?:(?P<weekday>mon|tue|wed|thu|fri|sat|sun)(?:s|nes|rs|ur)?(?:day)?\.?,? )?"
-_MONTH = (
-    r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|"
-    r"oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b\.?"
-)
-_DAY = r"(?P<day>[0-9]{1,2})(?:st|nd|rd|th)?\b"
-_YEAR = r"(?:,? (?P<year>(?:19|20|21)[0-9]{2}))?"
-_DATES = (
-    rf"{_WEEKDAY}{_MONTH} {_DAY}{_YEAR}",
-    rf"{_WEEKDAY}{_DAY} {_MONTH}{_YEAR}",
-    r"(?P<year>(?:19|20|21)[0-9]{2})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})",
-)
 _DIGIT = re.compile(r"[0-9]")
-_GAP = r"(?: ?, ?| ?[-–—|·•] ?| (?:on |at )?)"
-_SHAPES = [
-    re.compile(shape, re.IGNORECASE | re.ASCII)
-    for shape in (
-        rf"{_CLOCK}(?:,? ?{_ZONE})?",
-        *(rf"{_CLOCK}(?:,? ?{_ZONE})?{_GAP}{day}" for day in _DATES),
-        *(rf"{day}(?:{_GAP}|T){_CLOCK}(?:,? ?{_ZONE})?" for day in _DATES),
-    )
-]
+_NOW = re.compile(r"just now|moments ago|an? (?:minute|hour|day|week|month|year) ago", re.IGNORECASE)
+_OFFSET = r"(?:UTC|GMT)? ?[+-][0-9]{1,2}(?::?[0-9]{2})?"
+# Alone on a line a zone may be written in any way, and be one that newsreel does not know.
+_ZONE = re.compile(
+    rf",? ?\(?(?P<zone>{_OFFSET}|(?:{'|'.join(NAMES)})(?: time)?|(?:{'|'.join(CITIES)}) time|(?-i:[A-Z]{{2,5}}))"
+    r"(?![^\W_])\)?",
+    re.IGNORECASE,
+)
+# Before other words it is written in capitals: "9 p.m. at the gates" names no Atlantic time.
+_ZONE_BEFORE_WORDS = re.compile(
+    rf",? ?\(?(?P<zone>(?:UTC|GMT) ?[+-][0-9]{{1,2}}(?::?[0-9]{{2}})?|(?:{'|'.join(NAMES)})(?: (?:time|Time|TIME))?)"
+    r"(?![a-z0-9&]|[A-Z][A-Z])\)?"
+)
+_GAP = re.compile(r"(?:,? (?:on|at|um) | ?[,|·•–—-] ?|[.,]? |T(?=[0-9]))?", re.IGNORECASE)
+_GAP_BEFORE_WORDS = re.compile(r"(?:,? on |,? |T(?=[0-9]))?")
+_TWIN = re.compile(r" ?[/|] ?(?=[0-9])")
+_LABEL = re.compile(r"(?:posted|update)(?: at| on)?:? (?=[0-9(a-z])", re.IGNORECASE)
+_WRAPS = re.compile(r"(?P<open>[\[(]|(?:[•‣◦●▪*–—-] )?)(?P<inside>.*?)(?P<close>[\])]|(?: ?[:–—-])?)$")
 
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """A moment as a page writes it. ``day`` and ``zone`` are None where the line leaves them out.
+    """A moment as a page writes it. What it leaves out is None.
 
     Attributes:
+        clock: the time of day; midnight where ``style`` is ``ago``, which names none.
+        day: the date, if the page names it whole.
+        zone: as named.
+        named: the day as the page writes it, perhaps without year.
+        ago: how long before the page was saved.
+        style: how the moment is written.
+        hour_only: it is an hour without minutes, ``10am``.
         slips: what is odd about it and how it was taken, as (code, sentence).
-        flaw: why the line tells no moment; None if it does, or would with a zone.
+        flaw: why it tells no moment; None if it does, or would with what it leaves out.
+        unknown_zone: a word that stands where a zone does and is none that newsreel knows.
     """
 
     clock: time
     day: date | None
     zone: Zone | None
+    named: Day | None = None
+    ago: Ago | None = None
+    style: Style = "ago"
     to_the_second: bool = False
+    hour_only: bool = False
     slips: tuple[tuple[str, str], ...] = ()
     flaw: str | None = None
+    unknown_zone: str | None = None
 
-    def moment(self, zone: Zone | None = None) -> tuple[datetime, tuple[tuple[str, str], ...]]:
+    @property
+    def has_clock(self) -> bool:
+        """Tell whether it names a time of day."""
+        return self.style != "ago"
+
+    @property
+    def minute(self) -> int:
+        """Tell the minute of the day, from 0."""
+        return self.clock.hour * 60 + self.clock.minute
+
+    def moment(self, zone: Zone | None = None, day: date | None = None) -> tuple[datetime, tuple[tuple[str, str], ...]]:
         """Tell the moment, in the source's own offset, and what is odd about it.
 
         Args:
-            zone: for a stamp that names none.
+            zone: for a stamp that names none, or a name that was settled otherwise.
+            day: for a stamp that names none, or no year.
 
         Raises:
-            ValueError: the stamp has no day, or neither it nor the caller has a zone.
+            ValueError: neither the stamp nor the caller has a day, or a zone.
         """
-        zone = self.zone or zone
-        if self.day is None or zone is None:
+        zone, day = zone or self.zone, day or self.day
+        if day is None or zone is None:
             raise ValueError("a moment needs a day and a zone")
-        local = datetime.combine(self.day, self.clock, zone.tz)
+        local = datetime.combine(day, self.clock, zone.tz)
         slips = list(self.slips)
         if zone.season and local.tzname() != zone.season and local.replace(fold=1).tzname() == zone.season:
             local = local.replace(fold=1)  # the hour that clocks strike twice: the name tells which
@@ -86,58 +100,118 @@ class Stamp:
             )
         elif not zone.season and local.utcoffset() != local.replace(fold=1).utcoffset():
             slips.append(_seam(local))
-        # Python compares two moments of one zone by their wall clocks, which the hour struck twice makes wrong.
-        return local.astimezone(timezone(local.utcoffset() or timedelta())), tuple(slips)
+        return settled(local), tuple(slips)
+
+
+def settled(moment: datetime) -> datetime:
+    """Give a moment in the fixed offset that its zone has then.
+
+    Python compares and adds moments of one zone by their wall clocks, which the hours that are struck twice make wrong.
+    """
+    return moment.astimezone(timezone(moment.utcoffset() or timedelta()))
 
 
 def read_stamp(line: str) -> Stamp | None:
-    """Read a cleaned line as a stamp; None if it is anything else."""
-    if len(line) > LONGEST or not _DIGIT.search(line):
+    """Read a cleaned line that is nothing but a stamp; None if it is anything else."""
+    if len(line) > LONGEST or not (_DIGIT.search(line) or _NOW.match(line)):
         return None
-    match = next(filter(None, (shape.fullmatch(line) for shape in _SHAPES)), None)
-    if match is None:
+    label = _LABEL.match(line)
+    inside = line[label.end() :] if label else line
+    for text in dict.fromkeys((inside, _unwrapped(inside))):
+        found = scan(text)
+        if found and found[1] == len(text) and not _is_figure(found[0], line):
+            return found[0]
+    return None
+
+
+def scan(text: str, start: int = 0, *, before_words: bool = False) -> tuple[Stamp, int] | None:
+    """Read the stamp at ``start``, and tell where it ends; None if there is none.
+
+    Args:
+        text: a cleaned line.
+        start: where to look.
+        before_words: other words may follow, so nothing that could be one of them is taken for part of the stamp.
+    """
+    zone_shape = _ZONE_BEFORE_WORDS if before_words else _ZONE
+    clock: Clock | None = None
+    day: Day | None = None
+    ago: Ago | None = None
+    zone: str | None = None
+    end = at = start
+    while True:
+        if ago is None and clock is None and (spanned := read_ago(text, at)):
+            ago, end = spanned
+        elif day is None and (dated := read_day(text, at)):
+            day, end = dated
+        elif clock is None and (clocked := read_clock(text, at)):
+            clock, end = clocked
+            named = None if day is None and _day_follows(text, end) else zone_shape.match(text, end)
+            if named:
+                clock, zone, end = _clearer(clock, named["zone"], text, named.end(), zone_shape)
+        else:
+            break
+        # Behind a clock, a dash parts it from the words that follow; behind a day, the clock is still to come.
+        gap = _TWIN if ago and clock is None else _GAP_BEFORE_WORDS if before_words and clock else _GAP
+        match = gap.match(text, end)
+        at = match.end() if match else end
+        if at >= len(text):
+            break
+    if clock is None and ago is None:
         return None
-    part = match.groupdict()
-    if part["minute"] is None and part["half"] is None:
-        return None  # a bare number
-    slips: list[tuple[str, str]] = []
-    clock, flaw = _clock(part, slips)
-    day = None
-    if part.get("month") is None:
-        flaw = flaw or "has no date"
-    elif part["year"] is None:
-        flaw = flaw or "has no year"
-    else:
-        day = _day(part)
-        flaw = flaw or (None if day else "is no day of the calendar")
-    said = (part.get("weekday") or "").lower()
-    if day and not _DAYS[day.weekday()].lower().startswith(said):
-        slips.append(("weekday-mismatch", f"that day was a {_DAYS[day.weekday()]}; the date was taken"))
-    zone = find_zone(part["zone"]) if part["zone"] else None
-    if part["zone"] and zone is None:
-        flaw = flaw or f"names a time zone that newsreel does not know, {part['zone']}"
-    return Stamp(clock, day, zone, part["second"] is not None, tuple(slips), flaw)
+    return _stamp(clock, day, ago, zone), end
 
 
-def _clock(part: dict[str, str | None], slips: list[tuple[str, str]]) -> tuple[time, str | None]:
-    hour, minute, second = (int(part[name] or 0) for name in ("hour", "minute", "second"))
-    half = (part["half"] or "").lower()
-    if half and (hour == 0 or 12 < hour < 24):  # pages write 18:28 PM, and mean the 24-hour clock
-        slips.append(("clock-24h", f"{part['hour']}:{minute:02} with {half}.m. was taken on the 24-hour clock"))
-    elif half:
-        hour = hour % 12 + (12 if half == "p" else 0)
-    if hour > 23 or minute > 59 or second > 59:
-        return time(), "is no time of day"
-    return time(hour, minute, second), None
+def _day_follows(text: str, end: int) -> bool:
+    """Tell whether a day follows, whose capitals (``MAY 3``) could pass for a zone."""
+    between = _GAP.match(text, end)
+    return read_day(text, between.end() if between else end) is not None
 
 
-def _day(part: dict[str, str | None]) -> date | None:
-    name = str(part["month"]).lower()
-    month = int(name) if name.isdigit() else _MONTHS.index(name[:3]) + 1
-    try:
-        return date(int(part["year"] or 0), month, int(part["day"] or 0))
-    except ValueError:
-        return None
+def _clearer(clock: Clock, zone: str, text: str, end: int, zone_shape: re.Pattern[str]) -> tuple[Clock, str, int]:
+    """Choose between a moment and its twin in another zone, ``17:17 GMT / 11:17 CST``: the one that is clear."""
+    between = _TWIN.match(text, end)
+    twin = read_clock(text, between.end()) if between else None
+    named = zone_shape.match(text, twin[1]) if twin else None
+    if twin is None or named is None:
+        return clock, zone, end
+    clear = find_zone(zone) is not None and zone.upper() not in AMBIGUOUS
+    return (clock, zone, named.end()) if clear else (twin[0], named["zone"], named.end())
+
+
+def _stamp(clock: Clock | None, day: Day | None, ago: Ago | None, said: str | None) -> Stamp:
+    slips = clock.slips if clock else ()
+    flaw = clock.flaw if clock else None
+    found = day.on() if day and day.year else None
+    if day and (day if day.year else Day(day.month, day.day, 2000)).on() is None:  # a leap year
+        flaw = flaw or "is no day of the calendar"
+    elif day and found and day.weekday is not None and found.weekday() != day.weekday:
+        slips += (("weekday-mismatch", f"that day was a {WEEKDAYS[found.weekday()]}; the date was taken"),)
+    zone = find_zone(said) if said else None
+    return Stamp(
+        clock.time if clock else time(),
+        found,
+        zone,
+        day,
+        ago,
+        clock.style if clock else "ago",
+        to_the_second=clock is not None and clock.to_the_second,
+        hour_only=clock is not None and clock.hour_only,
+        slips=slips,
+        flaw=flaw,
+        unknown_zone=said if zone is None else None,
+    )
+
+
+def _unwrapped(line: str) -> str:
+    match = _WRAPS.match(line)
+    return match["inside"] if match else line
+
+
+def _is_figure(stamp: Stamp, line: str) -> bool:
+    """Tell whether ``2024``, ``22.24`` or ``31:28`` stand alone: years, figures and results look like clocks."""
+    if stamp.named or stamp.zone or stamp.unknown_zone or stamp.ago:
+        return False
+    return stamp.flaw is not None or (stamp.style in {"bare", "dot"} and line[-1] not in ":–—-")
 
 
 def _seam(local: datetime) -> tuple[str, str]:

@@ -7,6 +7,18 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
+from publisher.sources.transcript.dates import Day, read_day
+from publisher.sources.transcript.furniture import (
+    LONGEST_LABEL,
+    is_boilerplate,
+    is_closing,
+    is_control,
+    is_navigation,
+    is_pinned,
+    is_separator,
+    is_summary,
+)
+from publisher.sources.transcript.marks import Mark, find_mark
 from publisher.sources.transcript.stamps import Stamp, read_stamp
 
 if TYPE_CHECKING:
@@ -21,6 +33,8 @@ class Kind(Enum):
     BLANK = auto()
     STAMP = auto()
     """Nothing but a moment."""
+    DATE = auto()
+    """Nothing but a day."""
     UPDATED = auto()
     """``Updated`` and a moment."""
     COUNT = auto()
@@ -29,38 +43,53 @@ class Kind(Enum):
     """A label of the page's buttons, saved with the text."""
     NAVIGATION = auto()
     """A label of what stands above a page."""
+    BOILERPLATE = auto()
+    """A notice about the site."""
+    SEPARATOR = auto()
+    """A rule between posts."""
+    PINNED = auto()
+    """The post under it is pinned."""
+    CLOSING = auto()
+    """A notice that the coverage has ended."""
+    SUMMARY = auto()
+    """The heading of a box of key points."""
     TEXT = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A line and what it is. ``stamp`` belongs to STAMP and UPDATED, ``count`` to COUNT."""
+    """A line and what it is.
+
+    ``stamp`` belongs to STAMP and UPDATED, ``day`` to DATE, ``count`` to COUNT; ``mark`` is a moment that a line of
+    other words begins or ends with.
+    """
 
     kind: Kind
     line: int
     text: str
     stamp: Stamp | None = None
     count: int | None = None
+    day: Day | None = None
+    mark: Mark | None = None
 
 
-_UPDATED = re.compile(r"(?:last )?(?:updated|modified)(?: at| on)?:? (.+)", re.IGNORECASE)
+FURNITURE = {
+    Kind.CONTROL: "control",
+    Kind.BOILERPLATE: "boilerplate",
+    Kind.SEPARATOR: "separator",
+    Kind.PINNED: "control",
+    Kind.CLOSING: "closing",
+}
+"""Kinds that are no news wherever they stand, and why they are dropped."""
+
+_UPDATED = re.compile(
+    r"(?P<day>.{6,30}? )?(?:last |page |first |zuletzt )?(?:updated|modified|published|stand|aktualisiert)"
+    r"(?: at| on| am)?:? (?P<moment>.+)",
+    re.IGNORECASE,
+)
+_MAY_BE_UPDATED = re.compile(r"[0-9].*[0-9]")
 _COUNT = re.compile(r"([0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,6}) (?:posts?|updates?)", re.IGNORECASE)
-
-
-def _squeezed(labels: Iterable[str]) -> frozenset[str]:
-    return frozenset(label.casefold().replace(" ", "") for label in labels)
-
-
-# Compared without spaces: a label and the alt text of its icon come glued together.
-_CONTROLS = _squeezed(
-    (
-        "Sort by", "Dropdown arrow", "Sort by Dropdown arrow", "Link copied", "Link copied!", "Copy link",
-        "Advertisement", "Ad feedback", "Video Ad feedback", "Show more", "Show less", "Load more", "Previous Next",
-        "Timeline Refresh", "Font Size", "Viewer Comments", "Translate posts and comments.",
-    )
-)  # fmt: skip
-_NAVIGATION = _squeezed(("Live Updates", "Follow CNN", "Skip to main content", "Accessibility links", "Menu", "Search"))
-_LONGEST_LABEL = 100
+_LONGEST_DATE = 45
 
 
 def tokenise(lines: Iterable[Line]) -> list[Token]:
@@ -69,18 +98,43 @@ def tokenise(lines: Iterable[Line]) -> list[Token]:
 
 
 def _token(line: Line) -> Token:
-    text = line.text
+    text, number = line.text, line.number
     if not text:
-        return Token(Kind.BLANK, line.number, "")
+        return Token(Kind.BLANK, number, "")
+    if len(text) <= LONGEST_LABEL:
+        found = _label(text, number)
+        if found:
+            return found
+    if is_closing(text):
+        return Token(Kind.CLOSING, number, text)
+    if is_boilerplate(text):
+        return Token(Kind.BOILERPLATE, number, text)
+    return Token(Kind.TEXT, number, text, mark=find_mark(text))
+
+
+def _label(text: str, number: int) -> Token | None:
     stamp = read_stamp(text)
     if stamp is not None:
-        return Token(Kind.STAMP, line.number, text, stamp)
-    if len(text) > _LONGEST_LABEL:
-        return Token(Kind.TEXT, line.number, text)
+        return Token(Kind.STAMP, number, text, stamp)
     if count := _COUNT.fullmatch(text):
-        return Token(Kind.COUNT, line.number, text, count=int(count[1].replace(",", "")))
-    if (updated := _UPDATED.fullmatch(text)) and (stamp := read_stamp(updated[1])):
-        return Token(Kind.UPDATED, line.number, text, stamp)
-    label = text.casefold().replace(" ", "")
-    kind = Kind.CONTROL if label in _CONTROLS else Kind.NAVIGATION if label in _NAVIGATION else Kind.TEXT
-    return Token(kind, line.number, text)
+        return Token(Kind.COUNT, number, text, count=int(count[1].replace(",", "")))
+    if (
+        _MAY_BE_UPDATED.search(text)
+        and (updated := _UPDATED.fullmatch(text))
+        and (stamp := read_stamp((updated["day"] or "") + updated["moment"]))
+    ):
+        return Token(Kind.UPDATED, number, text, stamp)
+    if len(text) <= _LONGEST_DATE:
+        dated = read_day(text)
+        if dated and text[dated[1] :] in {"", ":", "."}:
+            return Token(Kind.DATE, number, text, day=dated[0])
+    for kind, fits in (
+        (Kind.CONTROL, is_control),
+        (Kind.NAVIGATION, is_navigation),
+        (Kind.PINNED, is_pinned),
+        (Kind.SEPARATOR, is_separator),
+        (Kind.SUMMARY, is_summary),
+    ):
+        if fits(text):
+            return Token(kind, number, text)
+    return None

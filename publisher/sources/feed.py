@@ -1,0 +1,254 @@
+"""Feeds: RSS, Atom, RDF and JSON Feed, through ``shared.syndication``.
+
+A feed knows only the last version of a post. It is told as one post at the time at which the first version was
+published; its ``date_modified`` says that there was a change.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from publisher.sources.minting import kept, name_all
+from publisher.sources.poured import split
+from publisher.sources.reading import Doubt, Dropped, Header, Reading, SourceError, TimeSource, Told
+from publisher.sources.released import in_story_time, is_shifted
+from publisher.sources.timing import fill, precision
+from shared.event import DeleteEvent, PostEvent
+from shared.item import each
+from shared.post import Author, Image
+from shared.syndication import NotAFeedError, read_feed
+from shared.text import clean_line, html_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from publisher.sources.options import Options
+    from publisher.sources.poured import Poured
+    from shared.post import Post
+    from shared.syndication import Entry, Feed
+
+FORMAT = "feed"
+
+_ROOT = re.compile(r"<(?:rss|feed|(?:\w+:)?RDF)\b[^>]*>")
+_PROLOG = 4096
+"""Characters within which the root of an XML feed begins; comments and style sheets may stand before it."""
+_DECLARED_ENCODING = re.compile(r"""(\A\s*<\?xml[^>]*?)\s+encoding\s*=\s*["'][^"']*["']""")
+_JSON_FEED = re.compile(r'"version"\s*:\s*"https?:\\?/\\?/jsonfeed\.org|"items"\s*:\s*\[')
+_ID = re.compile(r"""<(?:guid|id)\b[^>]*>\s*([^<]+?)\s*<|"id"\s*:\s*"?([^",}\n]+)|\srdf:about=["']([^"']+)""")
+_REPLAY_LABEL = " (replay)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A post; the id that the feed gave it; when it appeared, None where the feed does not say; its line."""
+
+    post: Post
+    given: str
+    moment: datetime | None
+    line: int | None
+
+
+def fits(text: str) -> bool:
+    """Tell whether ``text`` is a feed."""
+    head = text[:_PROLOG].lstrip("\ufeff \t\r\n")
+    if head.startswith("{"):  # JSON lines begin so, too; but theirs are several objects
+        return _JSON_FEED.search(text) is not None and len(re.findall(r"^\{", text, re.MULTILINE)) < 2
+    return head.startswith("<") and _ROOT.search(head) is not None and "<html" not in head.lower()
+
+
+def read(text: str, name: str, options: Options) -> Reading:
+    """Read a feed.
+
+    Args:
+        text: the whole document.
+        name: its file or address; relative links are resolved against an address.
+        options: ``missing_times`` counts; ``order`` where no item has a date; ``tz`` and ``keep_summaries`` where a
+            whole live blog stands in one item.
+
+    Raises:
+        SourceError: it is no feed, holds no post, defines entities, or has items without dates.
+    """
+    feed = _parse(text, name)
+    doubts = [Doubt("bad-item", line) for line in feed.doubts]
+    dropped: list[Dropped] = []
+    header = _header(feed)
+    found: list[_Found] = []
+    lines = _lines(text)
+    for entry in _in_order(feed, options):
+        line = lines.get(entry.post.id)
+        poured = split(entry.post.content_html, options.tz)
+        if poured is None:
+            found.append(_one(entry, line, ours=feed.newsreel is not None))
+        else:
+            header = _header_of_item(header, entry.post)
+            found += _several(poured, line, entry.post.date_published if options.keep_summaries else None)
+            _account(poured, line, dropped, doubts, keep_intro=options.keep_summaries)
+    if not found:
+        raise SourceError.at(name, None, "the feed holds no posts; give one that does")
+    told, names = _tell(found, options, name)
+    told += _deletions(feed, told, names, doubts)
+    doubts += _compare(feed)
+    return Reading(
+        name=name,
+        format=FORMAT,
+        header=header,
+        told=tuple(sorted(told, key=lambda one: one.event.story_time)),
+        doubts=tuple(doubts),
+        dropped=tuple(dropped),
+    )
+
+
+def _parse(text: str, name: str) -> Feed:
+    """Read the document; it was decoded before, so what its declaration says of bytes no longer holds."""
+    root = _ROOT.search(text[:_PROLOG])
+    entity = text.find("<!ENTITY", 0, root.start() if root else _PROLOG)
+    if entity >= 0:  # XML 1.0, section 4.2: no feed needs any, and a few of them can fill all memory
+        line = text.count("\n", 0, entity) + 1
+        raise SourceError.at(name, line, "defines XML entities, which are not read; take the DOCTYPE out")
+    plain = _DECLARED_ENCODING.sub(r"\1", text.lstrip("\ufeff \t\r\n"), count=1)
+    media_type = None if plain.startswith(("{", "[")) else "application/xml; charset=utf-8"
+    base = name if name.startswith(("http://", "https://")) else ""
+    try:
+        feed = read_feed(plain.encode("utf-8", "replace"), media_type, base)
+    except NotAFeedError as error:
+        raise SourceError.at(name, None, clean_line(str(error).removeprefix(base))) from None
+    return replace(feed, doubts=tuple(clean_line(line.removeprefix(f"{base}:")) for line in feed.doubts))
+
+
+def _lines(text: str) -> Mapping[str, int]:
+    """Find the line on which each id stands first."""
+    ends = [match.start() for match in re.finditer("\n", text)]
+    lines: dict[str, int] = {}
+    for match in _ID.finditer(text):
+        given = clean_line(match[match.lastindex or 0].replace("&amp;", "&").replace("\\/", "/"))
+        lines.setdefault(given, bisect_right(ends, match.start()) + 1)
+    return lines
+
+
+def _in_order(feed: Feed, options: Options) -> tuple[Entry, ...]:
+    """Give the entries oldest first. Without any date they were taken for newest first, which is the custom."""
+    undated = not any(entry.dated for entry in feed.entries)
+    return feed.entries[::-1] if undated and options.order in {"oldest", "as-is"} else feed.entries
+
+
+def _header(feed: Feed) -> Header:
+    title = feed.title
+    if title and feed.newsreel is not None and feed.newsreel.get("replay"):
+        title = title.removesuffix(_REPLAY_LABEL)
+    given = feed.head.get("authors") or [feed.head.get("author")]  # JSON Feed 1.0 knew one
+    # A feed of newsreel's that not everybody signed is signed with its title: nobody's name.
+    named = (a for a in each(Author, given if isinstance(given, list) else ()) if a.name not in {feed.title, ""})
+    return Header(
+        title=title, authors=tuple(named), updated=feed.updated, language=feed.language, url=feed.home_page_url
+    )
+
+
+def _header_of_item(header: Header, post: Post) -> Header:
+    """Give the header of a live blog that is one item: title, authors and dates are the item's."""
+    return replace(
+        header,
+        title=post.title or header.title,
+        authors=post.authors or header.authors,
+        updated=post.date_modified or header.updated,
+        url=post.url or header.url,
+    )
+
+
+def _one(entry: Entry, line: int | None, *, ours: bool) -> _Found:
+    post = in_story_time(entry.post, ours=ours)
+    return _Found(_pictured(post), post.id, post.story_time if entry.dated else None, line)
+
+
+def _pictured(post: Post) -> Post:
+    """File pictures among the images, once; one that the body shows is not named again."""
+    files = [file for file in post.attachments if file.mime_type.startswith("image/")]
+    found = {image.url: image for image in post.images if image.url}
+    for image in [*(Image(url=file.url, caption=file.title) for file in files), Image(url=post.image)]:
+        if image.url and image.url.replace("&", "&amp;") not in post.content_html:
+            found.setdefault(image.url, image)
+    images = (*(image for image in post.images if not image.url), *found.values())
+    return post.model_copy(
+        update={
+            "attachments": tuple(file for file in post.attachments if file not in files),
+            "image": post.image or next((file.url for file in files), None),
+            "newsreel": post.newsreel.model_copy(update={"images": images}),
+        }
+    )
+
+
+def _several(poured: Poured, line: int | None, intro_at: datetime | None) -> list[_Found]:
+    """Give the posts of a live blog that is one item; with ``intro_at`` what stands above the first one is a post."""
+    pieces = poured.posts
+    if intro_at is not None:
+        pieces = (replace(poured.intro, published=intro_at), *pieces)
+    return [_Found(p.post(p.published), "", p.published, line) for p in pieces if p.published and not p.is_empty]
+
+
+def _account(
+    poured: Poured, line: int | None, dropped: list[Dropped], doubts: list[Doubt], *, keep_intro: bool
+) -> None:
+    """Say what of such an item became no post."""
+    if not keep_intro and not poured.intro.is_empty:
+        dropped.append(Dropped(line or 1, clean_line(html_text(poured.intro.html, figures=True)), "summary"))
+    doubts += [
+        Doubt("empty-post", f"nothing stands under the mark {piece.published.isoformat()}; it was left out", line)
+        for piece in poured.posts
+        if piece.published and piece.is_empty
+    ]
+
+
+def _tell(found: list[_Found], options: Options, name: str) -> tuple[list[Told], dict[str, str]]:
+    """Time and name what was found. Also gives the id that each id of the feed became."""
+    first_undated = next((one.line for one in found if one.moment is None), None)
+    moments = fill([one.moment for one in found], options, name, first_undated)
+    exact = precision(one.moment for one in found if one.moment)
+    dated = sorted(zip(moments, found, strict=True), key=lambda pair: pair[0])
+    ids = name_all([(one.given, moment, one.post.title or one.post.content_text) for moment, one in dated])
+    told = []
+    for (moment, one), post_id in zip(dated, ids, strict=True):
+        source: TimeSource = "interpolated" if one.moment is None else "own"
+        told.append(Told(PostEvent(post=_as(one.post, post_id, moment)), one.line, source, exact))
+    return told, {one.given: post_id for (_, one), post_id in zip(dated, ids, strict=True)}
+
+
+def _as(post: Post, post_id: str, moment: datetime) -> Post:
+    changes: dict[str, object] = {"id": post_id}
+    if post.story_time != moment:
+        changes |= {"date_published": moment, "newsreel": post.newsreel.model_copy(update={"story_time": moment})}
+    return post.model_copy(update=changes)
+
+
+def _deletions(feed: Feed, told: list[Told], names: Mapping[str, str], doubts: list[Doubt]) -> list[Told]:
+    """Tell the tombstones (RFC 6721); one that does not say when counts at the feed's own last update."""
+    posted = {one.event.post.id: one.event.story_time for one in told if isinstance(one.event, PostEvent)}
+    buried: list[Told] = []
+    for stone in feed.deletions:
+        post_id = names.get(stone.id) or kept(stone.id)
+        when = stone.newsreel.story_time or feed.updated
+        if post_id is None:
+            doubts.append(Doubt("unknown-deletion", f"{stone.id[:80]!r} was deleted; the feed does not hold it"))
+        elif when is None or when < posted.get(post_id, when):
+            doubts.append(Doubt("deletion-time", f"nothing says when {stone.id[:80]!r} was deleted; it stays"))
+        else:
+            buried.append(Told(DeleteEvent(id=post_id, story_time=when), time_precision=precision([when])))
+    return buried
+
+
+def _compare(feed: Feed) -> list[Doubt]:
+    """Say what a feed cannot tell."""
+    doubts = []
+    if feed.older:
+        doubts.append(
+            Doubt("not-whole", f"the feed holds its newest posts only; older ones are at {feed.older}: read that, too")
+        )
+    elif feed.newsreel is not None and not feed.complete:
+        doubts.append(Doubt("not-whole", "the feed holds its newest posts only"))
+    if any(entry.post.date_modified and is_shifted(entry.post) for entry in feed.entries):
+        doubts.append(
+            Doubt("estimated-update", "the feed is a replay's; when posts were changed was reckoned from its speed")
+        )
+    return doubts

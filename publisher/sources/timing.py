@@ -1,0 +1,92 @@
+"""Times of posts that name none, and how exact the times of a source are."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from publisher.sources.reading import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from publisher.sources.options import Options
+    from publisher.sources.reading import TimePrecision
+
+_STEP = timedelta(minutes=1)
+"""Between posts that stand outside all known times and are to be interpolated."""
+
+
+def fill(moments: Sequence[datetime | None], options: Options, name: str, line: int | None = None) -> list[datetime]:
+    """Give every post a time; known ones stay.
+
+    Times are spread evenly between known neighbours, or set ``options.missing_times`` after the post before them; past
+    the last known time and before the first they are a minute apart.
+
+    Args:
+        moments: of the posts, oldest first.
+        options: ``missing_times``; where no time is known at all also ``date``, ``saved_at`` and ``file_time``.
+        name: of the source, for the error.
+        line: of the first post without a time.
+
+    Raises:
+        SourceError: times are missing, and ``options`` does not say what to do.
+    """
+    missing = sum(moment is None for moment in moments)
+    if not missing:
+        return [moment for moment in moments if moment is not None]
+    if options.missing_times == "error":
+        raise SourceError.at(
+            name,
+            line,
+            f"{missing} of {len(moments)} posts have no time; --missing-times interpolate spreads them between their"
+            " neighbours, --missing-times every=2m sets them two minutes apart",
+        )
+    evenly = options.missing_times == "interpolate"
+    step = _STEP if isinstance(options.missing_times, str) else options.missing_times
+    filled = list(moments)
+    first = next((place for place, moment in enumerate(filled) if moment is not None), None)
+    if first is None:
+        filled[0], first = _begin(len(filled) - 1, step, options, name), 0
+    try:
+        return _spread(filled, first, step, evenly=evenly)
+    except OverflowError:
+        raise SourceError.at(name, line, f"{missing} posts {step} apart leave the calendar; choose less") from None
+
+
+def precision(moments: Iterable[datetime]) -> TimePrecision:
+    """Tell how exact a source's times are: if all are whole minutes, it knew no seconds."""
+    return "second" if any(moment.second or moment.microsecond for moment in moments) else "minute"
+
+
+def _spread(filled: list[datetime | None], first: int, step: timedelta, *, evenly: bool) -> list[datetime]:
+    spread: list[datetime] = []
+    for place in range(first):
+        known = filled[first]
+        assert known is not None  # noqa: S101 first is the place of a known one
+        spread.append(known - (first - place) * step)
+    after = first
+    for place in range(first, len(filled)):
+        given = filled[place]
+        if given is not None:
+            spread.append(given)
+            continue
+        before = spread[-1]
+        if after < place:
+            after = next((later for later in range(place, len(filled)) if filled[later] is not None), len(filled))
+        upto = filled[after] if after < len(filled) else None
+        if evenly and upto is not None:
+            spread.append(before + (upto - before) / (after - place + 1))
+        else:
+            spread.append(before + step)
+    return spread
+
+
+def _begin(steps: int, step: timedelta, options: Options, name: str) -> datetime:
+    """Choose the first time of a source that names none."""
+    if options.date is not None:
+        return datetime.combine(options.date, datetime.min.time(), options.tz or UTC)
+    end = options.saved_at or options.file_time
+    if end is None:
+        raise SourceError.at(name, None, "no post has a time, and nothing says on which day it began; give --date")
+    return end - steps * step

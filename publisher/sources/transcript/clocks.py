@@ -1,0 +1,127 @@
+"""Clock times and spans of time as pages write them: ``8.43am``, ``22.24 Uhr``, ``1949``, ``1 hr 17 min ago``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import time, timedelta
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from publisher.sources.reading import TimePrecision
+
+Style = Literal["halves", "colon", "dot", "bare", "uhr", "ago"]
+"""How a clock is written: with a.m. or p.m., ``17:05``, ``17.05``, ``1705``, ``17.05 Uhr``, or as a span of time."""
+
+# Words come glued behind ("4:57 PMText"), but "10 AMERICANS" names no hour.
+_END = r"(?-i:(?![a-z0-9]|[A-Z][A-Z]))"
+_HALF = rf"(?P<half>[ap])(?:\.? ?m{_END}\.?|\.m\.)"
+_CLOCK = re.compile(
+    r"(?:"
+    rf"(?P<h1>[0-9]{{1,2}})(?P<mark>[:.])(?P<m1>[0-9]{{2}})(?![0-9])"
+    rf"(?:[:.](?P<s1>[0-9]{{2}})(?![0-9])(?:[.,][0-9]{{1,9}})?)?"
+    rf"|(?P<h2>[0-9]{{1,2}}) (?P<m2>[0-9]{{2}})(?= ?[ap]\.? ?m{_END})"
+    rf"|(?P<h3>[0-9]{{1,2}})(?= ?[ap]\.? ?m{_END}| ?Uhr\b)"
+    rf"|(?P<h4>[0-9]{{1,2}}) ?h ?(?P<m4>[0-9]{{2}})(?![0-9])"
+    rf"|(?P<h5>[0-9]{{2}})(?P<m5>[0-9]{{2}})(?![0-9])(?: ?h(?:ou)?rs\b)?"
+    r")"
+    rf"(?: ?{_HALF}| ?(?P<uhr>Uhr)\b| hs?\b\.?)?",
+    re.IGNORECASE | re.ASCII,
+)
+
+_UNITS: tuple[tuple[str, TimePrecision, timedelta], ...] = (
+    ("s|secs?|seconds?|sekunden?", "second", timedelta(seconds=1)),
+    ("m|mins?|minutes?|minuten?", "minute", timedelta(minutes=1)),
+    ("h|hrs?|hours?|stunden?", "hour", timedelta(hours=1)),
+    ("d|days?|tag(?:en?)?", "day", timedelta(days=1)),
+    ("wk?s?|weeks?|wochen?", "day", timedelta(days=7)),
+    ("mo|mos|months?|monat(?:en?)?", "month", timedelta(days=30)),
+    ("yr?s?|years?|jahr(?:en?)?", "month", timedelta(days=365)),
+)
+_UNIT = re.compile("|".join(f"(?P<u{place}>{names})\\b" for place, (names, _, _) in enumerate(_UNITS)), re.IGNORECASE)
+_NAMES = "|".join(names for names, _, _ in _UNITS)
+_PART = rf"(?:[0-9]{{1,4}}|an?|one|einer?) ?(?:{_NAMES})\b\.?"
+_AGO = re.compile(
+    rf"(?:about )?(?P<spans>{_PART}(?:,? (?:and )?{_PART}){{0,2}}) ago(?-i:(?![a-z]))"
+    rf"|vor (?P<vor>{_PART}(?: und {_PART})?)"
+    r"|(?P<now>just now|moments ago)(?-i:(?![a-z]))",
+    re.IGNORECASE,
+)
+_LONGEST_AGO = timedelta(days=36_500)
+"""No page is older than a century."""
+_AGO_BEGINS = frozenset("aAoOeEvVjJmM")
+_COUNTED = re.compile(rf"(?P<count>[0-9]{{1,4}}|[a-z]+) ?(?P<unit>(?:{_NAMES})\b)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A time of day. ``hour_only`` is true of ``10am``.
+
+    Attributes:
+        slips: what is odd about it and how it was taken, as (code, sentence).
+        flaw: why it is no time of day; None if it is one.
+    """
+
+    time: time
+    style: Style
+    to_the_second: bool = False
+    hour_only: bool = False
+    slips: tuple[tuple[str, str], ...] = ()
+    flaw: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ago:
+    """How long before the page was saved something happened, and how finely that was said."""
+
+    span: timedelta
+    precision: TimePrecision
+
+
+def read_clock(text: str, start: int = 0) -> tuple[Clock, int] | None:
+    """Read the clock at ``start``, and tell where it ends; None if there is none."""
+    match = _CLOCK.match(text, start) if text[start : start + 1].isdigit() else None
+    if match is None:
+        return None
+    part = match.groupdict()
+    key = next(key for key in "12345" if part[f"h{key}"])
+    minutes = part.get(f"m{key}")
+    hour, minute, second = int(part[f"h{key}"]), int(minutes or 0), int(part["s1"] or 0)
+    half = (part["half"] or "").lower()
+    slips: tuple[tuple[str, str], ...] = ()
+    if half and (hour == 0 or 12 < hour < 24):  # pages write 18:28 PM, and mean the 24-hour clock
+        slips = (("clock-24h", f"{hour:02}:{minute:02} with {half}.m. was taken on the 24-hour clock"),)
+    elif half and hour <= 12:
+        hour = hour % 12 + (12 if half == "p" else 0)
+    style: Style
+    if half:
+        style = "halves"
+    elif part["uhr"]:
+        style = "uhr"
+    elif key == "5":
+        style = "bare"
+    else:
+        style = "dot" if part["mark"] == "." else "colon"
+    if hour > 23 or minute > 59 or second > 59:
+        return Clock(time(), style, flaw="is no time of day"), match.end()
+    clock = time(hour, minute, second)
+    return Clock(clock, style, part["s1"] is not None, minutes is None, slips), match.end()
+
+
+def read_ago(text: str, start: int = 0) -> tuple[Ago, int] | None:
+    """Read the span at ``start`` (``4 min ago``, ``vor 5 Minuten``, ``just now``), and tell where it ends."""
+    first = text[start : start + 1]
+    match = _AGO.match(text, start) if first.isdigit() or first in _AGO_BEGINS else None
+    if match is None:
+        return None
+    if match["now"]:
+        return Ago(timedelta(), "minute"), match.end()
+    total, precision = timedelta(), _UNITS[-1][1]
+    for part in _COUNTED.finditer(match["spans"] or match["vor"]):
+        unit = _UNIT.fullmatch(part["unit"])
+        if unit is None or unit.lastgroup is None:
+            continue
+        _, precision, length = _UNITS[int(unit.lastgroup[1:])]  # the last, and so the finest, counts
+        count = part["count"]
+        total += length * (int(count) if count.isdigit() else 1)
+    return (Ago(total, precision), match.end()) if total <= _LONGEST_AGO else None

@@ -1,0 +1,177 @@
+"""Clues: what a source says of its day as a whole, when it was saved, and which of it can be believed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from publisher.sources.transcript.dates import Day, find_days, find_url_day
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from publisher.sources.reading import TimeSource
+    from publisher.sources.transcript.clockwork import Zones
+    from publisher.sources.transcript.header import Top
+    from publisher.sources.transcript.notes import Notes
+    from publisher.sources.transcript.page import Section
+
+FARTHEST = timedelta(days=7)
+"""A page's own date that lies farther from everything else is a template's, or another page's."""
+
+_YEAR = re.compile(r"(?<![0-9])(?:19|20)[0-9]{2}(?![0-9])")
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A day on which the page began (or, with ``ends``, on which its newest post appeared).
+
+    ``said`` is how the source says it, for messages; ``moment`` is known of update stamps with a time; ``told`` means
+    that a person says so.
+    """
+
+    day: date
+    source: TimeSource
+    said: str
+    line: int | None = None
+    ends: bool = False
+    moment: datetime | None = None
+    told: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """When a page was saved. ``said`` tells how that is known; it is told by a person, or only likely."""
+
+    moment: datetime
+    said: str
+    told: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Clues:
+    """What tells the moments of a page beyond its posts.
+
+    Attributes:
+        anchors: days of the page, the most trustworthy first.
+        zones: of its times.
+        updated: its own update stamp, if that can be believed.
+        saved: when it was saved, if that is known.
+        year: that its title or address names, for days without one.
+        named: days that posts name in full.
+    """
+
+    anchors: list[Anchor]
+    zones: Zones
+    updated: datetime | None
+    saved: Saved | None
+    year: int | None
+    named: list[date]
+
+    @property
+    def begin(self) -> Anchor | None:
+        """Tell the day on which the page began."""
+        return next((anchor for anchor in self.anchors if not anchor.ends), None)
+
+    @property
+    def end(self) -> Anchor | None:
+        """Tell when the page was last updated."""
+        return next((anchor for anchor in self.anchors if anchor.ends), None)
+
+    def date_of(self, day: Day) -> date | None:
+        """Tell the date of a day that a page names perhaps without year; None if nothing tells the year."""
+        if day.year:
+            return day.on()
+        near = self.named[0] if self.named else self.anchors[0].day if self.anchors else None
+        if near is None:
+            return day.on(self.year) or (day.until(self.saved.moment.date()) if self.saved else None)
+        return day.near(near)
+
+
+def find_clues(sections: Sequence[Section], top: Top, zones: Zones, notes: Notes) -> Clues:
+    """Gather the clues of a page, and leave out those that cannot be right."""
+    stamp = top.updated.stamp if top.updated else None
+    updated = None
+    if top.updated and stamp and stamp.day and stamp.has_clock and not stamp.flaw:
+        updated = stamp.moment(zones.of(stamp, top.updated.line))[0]
+    named = [section.stamp.day for section in sections if section.stamp] + [s.day.on() for s in sections if s.day]
+    known = [day for day in named if day]
+    anchors = _find_anchors(top, updated, known, notes)
+    if not any(anchor.ends for anchor in anchors):
+        updated = None
+    if updated is None and top.updated:
+        notes.drop(top.updated, "page-stamp")
+    return Clues(anchors, zones, updated, _find_saved(updated, notes), _find_year(top, notes.name), known)
+
+
+def _find_saved(updated: datetime | None, notes: Notes) -> Saved | None:
+    """Find when the page was saved: as a person tells, else its last update, else when its file was written."""
+    options = notes.options
+    if options.saved_at:
+        return Saved(options.saved_at, "--saved-at", told=True)
+    if updated:
+        return Saved(updated, "the page's own last update")
+    return Saved(options.file_time, "the time of the file") if options.file_time else None
+
+
+def _find_year(top: Top, name: str) -> int | None:
+    """Find the year that the title, the page's address or the file's name says, where it says no day."""
+    texts = [top.title.text if top.title else "", *(url for _, url in top.urls), name]
+    return next((int(match[0]) for text in texts if (match := _YEAR.search(text))), None)
+
+
+def _find_anchors(top: Top, updated: datetime | None, known: Sequence[date], notes: Notes) -> list[Anchor]:
+    said = _days_said(top)
+    anchors = [Anchor(found, "header", how, line) for day, line, how in said if day.year and (found := day.on())]
+    for line, url in [*top.urls, (None, notes.name)]:
+        if found := find_url_day(url):
+            how = "the address" if line or "://" in url else "the file's name"
+            anchors.append(Anchor(found, "url", how, line))
+    if updated and top.updated:
+        how = repr(top.updated.text)
+        anchors.append(Anchor(updated.date(), "header", how, top.updated.line, ends=True, moment=updated))
+    if notes.options.date:
+        anchors.insert(0, Anchor(notes.options.date, "header", "--date", told=True))
+    believed = _believed(anchors, known, notes)
+    near = believed[0].day if believed else min(known, default=None)
+    for day, line, how in said:
+        found = None if day.year else _in_a_year(day, near, notes)
+        if found:
+            if near is None:
+                message = f"{how} names no year; taken as {found.year}. Give --date to say otherwise"
+                notes.doubt_once("year-assumed", message, line)
+            believed.insert(1 if notes.options.date else 0, Anchor(found, "header", how, line))
+    return believed
+
+
+def _days_said(top: Top) -> list[tuple[Day, int, str]]:
+    """List the days that title and dateline name."""
+    said = [(day, top.title.line, "the title") for day in find_days(top.title.text)[:1]] if top.title else []
+    for token in top.stamps:
+        day = token.day or (token.stamp.named if token.stamp else None)
+        if day:
+            said.append((day, token.line, repr(token.text)))
+    return said
+
+
+def _in_a_year(day: Day, near: date | None, notes: Notes) -> date | None:
+    if near is not None:
+        found = day.near(near)
+        return found if found and abs(found - near) <= FARTHEST else None
+    saved = notes.options.saved_at or notes.options.file_time
+    return day.until(saved.date()) if saved else None
+
+
+def _believed(anchors: list[Anchor], known: Sequence[date], notes: Notes) -> list[Anchor]:
+    """Leave out what lies far from the days that posts name or, without those, from more trustworthy anchors."""
+    believed: list[Anchor] = []
+    for anchor in anchors:
+        others = known or [other.day for other in believed]
+        if not others or min(others) - FARTHEST <= anchor.day <= max(others) + FARTHEST:
+            believed.append(anchor)
+        elif anchor.ends or not known:  # a date in the title of posts that have their own misleads nobody
+            how = f"{anchor.said} is over a week from {min(others)}, so it dates nothing"
+            notes.doubt("page-date-rejected", f"{how}; give --date if it is right", anchor.line)
+    return believed

@@ -1,0 +1,151 @@
+"""Dates as pages write them: ``March 3, 2024``, ``Tue, 04 August 2020``, ``22.09.2013``, ``9/7/2016``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+# English first, then German, French and Spanish: month by month, long names and short ones.
+_MONTH_NAMES = (
+    "january jan januar jänner janvier janv enero ene",
+    "february feb februar février févr febrero",
+    "march mar märz mrz mars marzo",
+    "april apr avril avr abril abr",
+    "may mai mayo",
+    "june jun juni juin junio",
+    "july jul juli juillet julio",
+    "august aug août agosto ago",
+    "september sept sep septembre septiembre",
+    "october oct oktober okt octobre octubre",
+    "november nov novembre noviembre",
+    "december dec dezember dez décembre déc diciembre dic",
+)
+_MONTHS = {name: number for number, names in enumerate(_MONTH_NAMES, 1) for name in names.split()}
+_WEEKDAY_NAMES = (
+    "monday mon montag mo lundi lunes",
+    "tuesday tues tue dienstag di mardi martes",
+    "wednesday wednes weds wed mittwoch mi mercredi miércoles",
+    "thursday thurs thur thu donnerstag do jeudi jueves",
+    "friday fri freitag fr vendredi viernes",
+    "saturday satur sat samstag sonnabend sa samedi sábado",
+    "sunday sun sonntag so dimanche domingo",
+)
+_WEEKDAYS = {name: number for number, names in enumerate(_WEEKDAY_NAMES) for name in names.split()}
+
+
+def _any(names: dict[str, int]) -> str:
+    return "|".join(sorted(names, key=len, reverse=True))
+
+
+_MONTH = rf"(?:{_any(_MONTHS)})(?![^\W\d_])\.?"
+_WEEKDAY = rf"(?:(?P<weekday>{_any(_WEEKDAYS)})(?![^\W\d_])\.?,? (?:den |the )?)?"
+_YEAR = r"(?:19|20|21)[0-9]{2}"
+_DATE = re.compile(
+    rf"\(?{_WEEKDAY}(?:"
+    rf"(?P<m1>{_MONTH}) (?P<d1>[0-9]{{1,2}})(?:st|nd|rd|th)?(?![0-9]|[:.][0-9])(?:,? (?P<y1>{_YEAR})(?![0-9]))?"
+    rf"|(?P<d2>[0-9]{{1,2}})(?:st|nd|rd|th|\.)? (?:de |of )?(?P<m2>{_MONTH})(?:,? (?:de )?(?P<y2>{_YEAR})(?![0-9]))?"
+    rf"|(?P<y3>{_YEAR})-(?P<m3>[0-9]{{2}})-(?P<d3>[0-9]{{2}})(?![0-9])"
+    rf"|(?P<a>[0-9]{{1,2}})/(?P<b>[0-9]{{1,2}})/(?P<y4>{_YEAR})(?![0-9])"
+    rf"|(?P<d5>[0-9]{{1,2}})\.(?P<m5>[0-9]{{1,2}})\.(?P<y5>{_YEAR})(?![0-9])"
+    r")\)?",
+    re.IGNORECASE,
+)
+_BEGINNINGS = {name[:2] for name in (*_MONTHS, *_WEEKDAYS)}
+_FOUND = re.compile(rf"(?<![\w/.-])(?=[0-9(]|{_any(_MONTHS)}|{_any(_WEEKDAYS)})", re.IGNORECASE)
+_URL_DATES = tuple(
+    re.compile(shape, re.IGNORECASE)
+    for shape in (
+        rf"(?<![0-9])(?P<year>{_YEAR})[-/_](?P<month>[0-9]{{1,2}})[-/_](?P<day>[0-9]{{1,2}})(?![0-9])",
+        rf"(?<![0-9])(?P<year>{_YEAR})/(?P<month>[a-z]{{3}})/(?P<day>[0-9]{{1,2}})(?![0-9])",
+        rf"(?<![0-9])(?P<year>{_YEAR})(?P<month>[01][0-9])(?P<day>[0-3][0-9])(?![0-9])",
+        rf"(?P<month>{_any(_MONTHS)})-(?P<day>[0-9]{{1,2}})-(?P<year>{_YEAR})(?![0-9])",
+        r"(?<![0-9])(?P<month>[0-9]{2})-(?P<day>[0-9]{2})-(?P<year>[0-9]{2})(?![0-9])",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day as a page writes it. ``year`` and ``weekday`` (Monday is 0) are None where it leaves them out.
+
+    ``turned`` holds the other reading of ``9/7/2016``, None where there is only one.
+    """
+
+    month: int
+    day: int
+    year: int | None = None
+    weekday: int | None = None
+    turned: date | None = None
+
+    def on(self, year: int | None = None) -> date | None:
+        """Tell the date, in ``year`` where the page names none; None if the calendar has no such day."""
+        try:
+            return date(self.year or year or 0, self.month, self.day)
+        except ValueError:
+            return None
+
+    def near(self, other: date) -> date | None:
+        """Tell the date nearest to ``other`` in any year; None if the calendar has no such day."""
+        if self.year:
+            return self.on()
+        near = [found for year in (other.year - 1, other.year, other.year + 1) if (found := self.on(year))]
+        return min(near, key=lambda found: abs(found - other), default=None)
+
+    def until(self, other: date) -> date | None:
+        """Tell the last such date that is not after ``other``, on the right weekday where one is named."""
+        if self.year:
+            return self.on()
+        for year in range(other.year, max(other.year - 29, 1), -1):
+            found = self.on(year)
+            if found and found <= other + timedelta(days=1) and self.weekday in {None, found.weekday()}:
+                return found
+        return None
+
+
+def read_day(text: str, start: int = 0) -> tuple[Day, int] | None:
+    """Read the day that ``text`` names at ``start``, and tell where it ends; None if it names none there."""
+    first = text[start : start + 1]
+    if not (first.isdigit() or first == "(" or text[start : start + 2].lower() in _BEGINNINGS):
+        return None  # most texts; the expression below is slow to fail
+    match = _DATE.match(text, start)
+    if match is None:
+        return None
+    part = match.groupdict()
+    said = part["weekday"]
+    weekday = _WEEKDAYS.get(said.casefold()) if said else None
+    if part["a"]:
+        return _numeric(int(part["a"]), int(part["b"]), int(part["y4"]), weekday), match.end()
+    key = next(key for key in "1235" if part[f"m{key}"])
+    month, year = part[f"m{key}"].rstrip(".").casefold(), part[f"y{key}"]
+    number = int(month) if month.isdigit() else _MONTHS.get(month, 0)
+    return Day(number, int(part[f"d{key}"]), int(year) if year else None, weekday), match.end()
+
+
+def find_days(text: str) -> list[Day]:
+    """Find every day that a title or a line of prose names."""
+    return [read[0] for start in _FOUND.finditer(text) if (read := read_day(text, start.start()))]
+
+
+def find_url_day(url: str) -> date | None:
+    """Find the day in a URL or a file's name: ``/2020/03/15/``, ``2011/may/24``, ``-03-12-22`` (month first)."""
+    for shape in _URL_DATES:
+        for match in shape.finditer(url):
+            month = match["month"].lower()
+            year = int(match["year"])
+            number = int(month) if month.isdigit() else _MONTHS.get(month, 0)
+            found = Day(number, int(match["day"]), year if year > 99 else 2000 + year).on()
+            if found:
+                return found
+    return None
+
+
+def _numeric(first: int, second: int, year: int, weekday: int | None) -> Day:
+    """Read ``9/7/2016`` month first, as who writes slashes mostly does; day first where that is no date."""
+    month_first, day_first = Day(first, second, year, weekday), Day(second, first, year, weekday)
+    if month_first.on() is None:
+        return day_first
+    other = None if first == second else day_first.on()
+    return Day(first, second, year, weekday, turned=other)

@@ -1,0 +1,126 @@
+"""Furniture: what live blogs say that is no news. Tables of words; ``tokens`` asks what a line is.
+
+Every rule names a whole line, or the beginning of one that can hardly be news.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LONGEST_LABEL = 100
+"""Characters; labels of buttons and boxes are shorter."""
+LONGEST_NOTICE = 400
+"""Characters; notices to the reader are shorter."""
+
+
+def _squeezed(labels: Iterable[str]) -> frozenset[str]:
+    return frozenset(label.casefold().replace(" ", "") for label in labels)
+
+
+# Compared without spaces: a label and the alt text of its icon come glued together.
+_CONTROLS = _squeezed(
+    (
+        "Sort by", "Dropdown arrow", "Sort by Dropdown arrow", "Link copied", "Link copied!", "Copy link", "Share",
+        "Copy link to clipboard", "Share this post", "Share on Facebook", "Share on Twitter", "Share via email",
+        "Advertisement", "Ad feedback", "Video Ad feedback", "Show more", "Show less", "Load more", "Load more posts",
+        "Previous Next", "Previous", "Next", "Timeline Refresh", "Timeline", "Refresh", "Font Size", "Viewer Comments",
+        "Translate posts and comments.", "Newest first", "Oldest first", "Sort by newest", "Jump to latest",
+        "Live blog: quote", "Get involved", "View more", "Read more posts", "Back to top", "end of list", "Email",
+        "Facebook", "Twitter", "WhatsApp", "Comments", "Post a comment", "Close", "Pause", "Play video", "Anzeige",
+        "Teilen", "Mehr anzeigen", "Image", "Image caption", "Updated",
+    )
+)  # fmt: skip
+_NAVIGATION = _squeezed(
+    ("Live Updates", "Live Reporting", "Follow CNN", "Skip to main content", "Skip to content", "Accessibility links",
+     "Accessibility help", "Menu", "Search", "Sign in", "Subscribe", "Home", "Breaking news")
+)  # fmt: skip
+_PINNED = re.compile(r"pinned(?: post)?(?: from.{0,40})?|angeheftet", re.IGNORECASE)
+_SEPARATOR = re.compile(r"[_*=~–—•· -]{3,}")
+_BOILERPLATE = re.compile(
+    r"got a tv licen[cs]e\?"
+    r"|[0-9]+ min(?:ute)?s?(?: to)? read$"
+    r"|you need one to watch live tv\b"
+    r"|ie ?11 is not supported"
+    r"|(?:you(?:'|’)re|you are) using an? (?:older|outdated|unsupported) browser"
+    r"|please note\W*$"
+    r"|the (?:washington )?[a-z ]{0,20}is (?:providing|offering) (?:this|these|important).{0,60}\bfree\b"
+    r"|(?:this|our) (?:story|coverage|content|article) is (?:free|available free)\b"
+    r"|(?:click here to )?(?:sign up|subscribe)\b.{0,40}\b(?:newsletter|alerts?|inbox|briefing|updates)\b"
+    r"|get (?:the|our) .{0,60}\b(?:newsletter|inbox)\b"
+    r"|download (?:the|our) .{0,30}\bapp\b"
+    r"|follow .{2,60}\b(?:here|on (?:facebook|twitter|whatsapp|telegram))\.?$"
+    r"|all (?:times|timings)\b(?! (?:high|low|record))[^.]{0,60}\.?$"
+    r"|we(?:'|’)d like to hear from you"
+    r"|\+\+\+ (?:ende|anfang) .{0,40}\+\+\+$",
+    re.IGNORECASE,
+)
+_BROWSER_WORDS = ("older browser version", "feature is currently unavailable")
+_LIVE = (
+    r"(?:this|the|our|today(?:'|’)s)? ?"
+    r"(?:live ?-?(?:blog|coverage|ticker|page|reporting|feed|stream|updates?)|blog|ticker|coverage|page)"
+)
+_WE_END = r"(?:now )?(?:pausing|closing|wrapping up|ending) (?:our|this|the) (?:live )?(?:coverage|blog|liveblog)\b.*"
+_CLOSING = re.compile(
+    rf"(?:that(?:'|’)s (?:it|all) for (?:now|today|tonight)\W+)?{_LIVE}(?: (?:of|on|about|for) [^.!?]{{1,80}})?"
+    r" (?:has|have|is|are) (?:now )?(?:been )?"
+    r"(?:ended|concluded|closed|finished|moved|over|no longer being updated|paused)\b.*"
+    rf"|we(?: are|'re|’re) {_WE_END}"
+    r"|this (?:page|article|story) is no longer being updated\b.*"
+    r"|der (?:live-?)?ticker (?:ist|wird) (?:hiermit |nun |jetzt )?(?:beendet|geschlossen)\b.*",
+    re.IGNORECASE,
+)
+_SUMMARY = re.compile(
+    r"(?:live updates: )?(?:"
+    r"what (?:we(?:'|’)ve|we have|we) (?:covered|learned|learnt|know)(?: (?:so far|today))?(?:, .{0,40})?"
+    r"|what you need to know|what to know|what(?:'|’)s happening"
+    r"|here (?:are|is|were|(?:'|’)s) (?:the|some|a few|what).{0,40}"
+    r"(?:developments|updates|headlines|need to know|know so far)"
+    r"|(?:the |some )?(?:significant|latest|main|key|important) "
+    r"(?:developments|points|posts|events|moments|lines|takeaways|updates)"
+    r"|read the highlights|highlights|at a glance|in (?:brief|short)"
+    r"|(?:closing|opening|evening|morning|afternoon|midday|early|daily|quick)? ?(?:summary|recap|round-?up)(?: so far)?"
+    r"|das wichtigste (?:im überblick|in kürze)|die wichtigsten (?:ereignisse|entwicklungen|meldungen).{0,30}"
+    r")[:.]?",
+    re.IGNORECASE,
+)
+
+
+def is_control(text: str) -> bool:
+    """Tell whether a line is a label of the page's buttons and boxes."""
+    return text.casefold().replace(" ", "") in _CONTROLS
+
+
+def is_navigation(text: str) -> bool:
+    """Tell whether a line is a label of what stands above a page."""
+    return text.casefold().replace(" ", "") in _NAVIGATION
+
+
+def is_pinned(text: str) -> bool:
+    """Tell whether a line marks the post under it as pinned."""
+    return _PINNED.fullmatch(text) is not None
+
+
+def is_separator(text: str) -> bool:
+    """Tell whether a line is a rule between posts: ``___``."""
+    return _SEPARATOR.fullmatch(text) is not None
+
+
+def is_boilerplate(text: str) -> bool:
+    """Tell whether a line speaks of the site, not of the news."""
+    if len(text) > LONGEST_NOTICE:
+        return False
+    return _BOILERPLATE.match(text) is not None or any(words in text for words in _BROWSER_WORDS)
+
+
+def is_closing(text: str) -> bool:
+    """Tell whether a line says that the coverage has ended or moved."""
+    return len(text) <= LONGEST_NOTICE and _CLOSING.fullmatch(text) is not None
+
+
+def is_summary(text: str) -> bool:
+    """Tell whether a line heads a box of key points."""
+    return len(text) <= LONGEST_LABEL and _SUMMARY.fullmatch(text) is not None

@@ -1,0 +1,145 @@
+"""Heads: headline and authors of a post, wherever the page's habit sets them; what remains is its body."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from publisher.sources.transcript.bylines import read_byline
+from publisher.sources.transcript.captions import is_credit
+from publisher.sources.transcript.habits import GLUE, ROLE, Habits
+from publisher.sources.transcript.headlines import LONGEST, is_headline
+from publisher.sources.transcript.tokens import Kind, Token
+from shared.post import Author
+
+if TYPE_CHECKING:
+    from publisher.sources.transcript.notes import Notes
+    from publisher.sources.transcript.page import Opening, Section
+
+_SIGNATURE = re.compile(r"[-–—] ?(?P<names>[^\W\d_].{3,100})")
+_INPUTS = re.compile(r" ?\((?:with )?inputs? (?:from|by) (?P<names>[^()]{3,100})\)\.?$", re.IGNORECASE)
+_LABEL = re.compile(r"(?:breaking(?: news)?|update|new|live|analysis|watch|video|latest)(?=[A-Z][a-z])", re.IGNORECASE)
+
+
+def take_head(tokens: list[Token], opening: Opening, habits: Habits, section: Section, notes: Notes) -> list[Token]:
+    """Take headline and authors into ``section``; give the rest."""
+    rest = _take_above(tokens, opening, habits, section)
+    behind = bool(opening.after)
+    rest = (
+        _take_behind(rest, opening, habits, section, notes) if behind else _without_head(rest, habits, section, notes)
+    )
+    if section.byline is not None:
+        rest = _without_role(rest, section, notes)
+    label = _LABEL.match(section.headline or "")
+    if section.headline and label:
+        section.headline = section.headline[label.end() :]
+    return _without_signature(rest, section)
+
+
+def _take_above(tokens: list[Token], opening: Opening, habits: Habits, section: Section) -> list[Token]:
+    """Take what stands above the moment."""
+    if opening.author:
+        name = read_byline(opening.author)
+        section.authors = name.authors if name else (Author.of(opening.author),)
+    if not opening.above:
+        return tokens
+    first = tokens[0]
+    if habits.name_above:
+        byline = read_byline(first.text)
+        section.authors, section.byline = byline.authors if byline else (), first
+    else:
+        section.headline = first.text
+    return tokens[1:]
+
+
+def _take_behind(tokens: list[Token], opening: Opening, habits: Habits, section: Section, notes: Notes) -> list[Token]:
+    """Take what stands behind the moment on its line: a headline, or the beginning of the body."""
+    after = opening.after
+    glue = GLUE.search(after) if habits.headline_glued and not opening.closed else None
+    if glue:
+        section.headline = after[: glue.start()]
+        return [Token(Kind.TEXT, section.line, after[glue.start() :]), *tokens]
+    if section.headline is None and (opening.closed or (habits.headline_behind and is_headline(after))):
+        section.headline = after
+        return _without_byline(tokens, section, notes)
+    return [Token(Kind.TEXT, section.line, after), *tokens]
+
+
+def _without_byline(tokens: list[Token], section: Section, notes: Notes) -> list[Token]:
+    """Take the byline under a headline that is known."""
+    place = next((place for place, token in enumerate(tokens) if token.kind is not Kind.BLANK), None)
+    byline = read_byline(tokens[place].text) if place is not None else None
+    more = place is not None and any(token.kind is Kind.TEXT for token in tokens[place + 1 :])
+    if section.byline is not None or place is None or byline is None or not (byline.sure or more):
+        return tokens  # who stands above the time wrote the post; what looks like names under it is text
+    section.authors, section.byline = byline.authors, tokens[place]
+    if not byline.sure:
+        _doubt_author(tokens[place], notes)
+    return tokens[place + 1 :]
+
+
+def _without_head(tokens: list[Token], habits: Habits, section: Section, notes: Notes) -> list[Token]:
+    """Take headline and byline, in either order, into ``section``; give the rest."""
+    if section.headline is not None:
+        return _without_byline(tokens, section, notes)
+    texts = [place for place, token in enumerate(tokens) if token.kind is not Kind.BLANK][:3]
+    words = [tokens[place].text for place in texts]
+    if not texts:
+        return tokens
+    bylines = [read_byline(text) if section.byline is None else None for text in words[:2]]
+    taken = 0
+    if bylines[0] and (habits.name_under or (bylines[0].prefixed and bylines[0].sure)):
+        section.authors, section.byline, taken = bylines[0].authors, tokens[texts[0]], 1
+        if len(words) > 2 and is_headline(words[1]) and not ROLE.fullmatch(words[1]):
+            section.headline, taken = words[1], 2
+    elif len(words) > 1 and bylines[1] and (bylines[1].sure or len(words) > 2) and len(words[0]) <= LONGEST:
+        section.headline, section.authors, section.byline = words[0], bylines[1].authors, tokens[texts[1]]
+        taken = 2
+        if not bylines[1].sure:
+            _doubt_author(tokens[texts[1]], notes)
+    elif is_headline(words[0]) and not _is_twin(words) and not is_credit(words[0]):
+        section.headline, taken = words[0], 1
+    return tokens[texts[taken - 1] + 1 :] if taken else tokens
+
+
+def _doubt_author(token: Token, notes: Notes) -> None:
+    notes.doubt(
+        "byline-guessed", f"{token.text!r} was taken for an author; if it is none, end it with a full stop", token.line
+    )
+
+
+def _is_twin(words: list[str]) -> bool:
+    """Tell whether the first line is the first half of a doubled caption."""
+    return len(words) > 1 and words[1].startswith(words[0])
+
+
+def _without_role(tokens: list[Token], section: Section, notes: Notes) -> list[Token]:
+    """Take the line under a name that tells the author's office and place."""
+    place = next((place for place, token in enumerate(tokens) if token.kind is not Kind.BLANK), None)
+    role = ROLE.fullmatch(tokens[place].text) if place is not None else None
+    if place is None or role is None or len(section.authors) != 1:
+        return tokens
+    where = role["place"]
+    if where:
+        section.authors = (Author.of(section.authors[0].name, where),)
+    notes.drop(tokens[place], "role")
+    return tokens[place + 1 :]
+
+
+def _without_signature(tokens: list[Token], section: Section) -> list[Token]:
+    """Take the names that end a post: ``-ABC News' Jo Doe``, ``(Inputs from Jo Doe)``."""
+    last = next((place for place in range(len(tokens) - 1, -1, -1) if tokens[place].kind is not Kind.BLANK), None)
+    inputs = _INPUTS.search(tokens[last].text[-150:]) if last is not None and not section.authors else None
+    if last is not None and inputs and (byline := read_byline(f"From {inputs['names']}")) and byline.sure:
+        section.authors, section.byline = byline.authors, tokens[last]
+        words = tokens[last].text[: -len(inputs[0])]
+        return [*tokens[:last], *([replace(tokens[last], text=words)] if words else []), *tokens[last + 1 :]]
+    signature = _SIGNATURE.fullmatch(tokens[last].text) if last is not None and not section.authors else None
+    if last is None or signature is None:
+        return tokens
+    byline = read_byline(f"From {signature['names']}")
+    if byline is None or not byline.sure or not any(token.kind is Kind.TEXT for token in tokens[:last]):
+        return tokens
+    section.authors, section.byline = byline.authors, tokens[last]
+    return tokens[:last]

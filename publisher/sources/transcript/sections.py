@@ -1,0 +1,152 @@
+"""Sections: a page is cut at its openings, and each piece is told apart."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from publisher.sources.transcript.habits import Habits, find_habits, headline_above, name_above
+from publisher.sources.transcript.heads import take_head
+from publisher.sources.transcript.page import Opening, Section
+from publisher.sources.transcript.tokens import FURNITURE, Kind, Token
+
+if TYPE_CHECKING:
+    from publisher.sources.transcript.dates import Day
+    from publisher.sources.transcript.grammars import Choice
+    from publisher.sources.transcript.notes import Notes
+
+
+class _Days:
+    """The lines that name the day of the posts under them."""
+
+    def __init__(self, found: list[tuple[int, Token]]) -> None:
+        self._places = [place for place, _ in found]
+        self._days = [token.day for _, token in found]
+        self.lines = {token.line for _, token in found}
+
+    def over(self, place: int) -> Day | None:
+        """Tell the day that stands above a place."""
+        number = bisect_left(self._places, place)
+        return self._days[number - 1] if number else None
+
+
+def cut(tokens: list[Token], choice: Choice, notes: Notes) -> tuple[list[Token], list[Section]]:
+    """Cut a page at its openings.
+
+    Returns:
+        The tokens above the first post, and the posts in the order of the page.
+    """
+    openings = _without_repeats(tokens, choice.openings, notes)
+    habits = find_habits(tokens, openings, inline=choice.grammar.inline)
+    if habits.name_above or habits.headline_above:
+        openings = [_with_above(tokens, opening, habits) for opening in openings]
+    starts = [opening.place - opening.above for opening in openings]
+    days = _Days(_find_days(tokens, openings, starts[0]))
+    header = []
+    for token in tokens[: starts[0]]:
+        if token.line in days.lines:
+            notes.drop(token, "section-date")
+        else:
+            header.append(token)
+    pinned = _is_pinned_above(header)
+    sections = []
+    for opening, (start, end) in zip(openings, pairwise([*starts, len(tokens)]), strict=True):
+        section = _section(tokens[start:end], opening, days, habits, notes)
+        section.pinned = section.pinned or pinned
+        pinned = any(token.kind is Kind.PINNED for token in tokens[opening.place : end]) and not section.pinned
+        sections.append(section)
+    return header, sections
+
+
+def _without_repeats(tokens: list[Token], openings: list[Opening], notes: Notes) -> list[Opening]:
+    """Fold a moment that stands twice in a row, for the eye and for screen readers, into one."""
+    kept: list[Opening] = []
+    for opening in openings:
+        last = kept[-1] if kept else None
+        if (
+            last
+            and not last.after
+            and not opening.author
+            and _is_same_moment(last, opening)
+            and all(token.kind is Kind.BLANK for token in tokens[last.place + 1 : opening.place])
+        ):
+            richer = max(last, opening, key=lambda one: (bool(one.after), *_says(one), one.place))
+            poorer = last if richer is opening else opening
+            token = tokens[poorer.place]
+            notes.drop(token, "repeated-stamp")
+            tokens[poorer.place] = Token(Kind.BLANK, token.line, "")
+            kept[-1] = richer
+        else:
+            kept.append(opening)
+    return kept
+
+
+def _is_same_moment(one: Opening, other: Opening) -> bool:
+    a, b = one.stamp, other.stamp
+    if a is None or b is None or not (a.has_clock and b.has_clock):
+        return False
+    return a.clock == b.clock and (a.named is None or b.named is None or a.named == b.named)
+
+
+def _says(opening: Opening) -> tuple[bool, bool]:
+    return (bool(opening.stamp and opening.stamp.named), bool(opening.stamp and opening.stamp.zone))
+
+
+def _with_above(tokens: list[Token], opening: Opening, habits: Habits) -> Opening:
+    place = name_above(tokens, opening) if habits.name_above else headline_above(tokens, opening)
+    return opening if place is None else replace(opening, above=opening.place - place)
+
+
+def _find_days(tokens: list[Token], openings: list[Opening], start: int) -> list[tuple[int, Token]]:
+    """Find the lines that name the day of the posts under them, on pages whose moments name none."""
+    bare = sum(opening.stamp is not None and opening.stamp.named is None for opening in openings)
+    if bare * 2 < len(openings):
+        return []
+    days = [(place, token) for place, token in enumerate(tokens) if token.kind is Kind.DATE]
+    inside = [one for one in days if one[0] > start]
+    above = [one for one in days if one[0] < start][-1:]
+    if not inside and above and any(token.kind is Kind.TEXT for token in tokens[above[0][0] + 1 : start]):
+        return []  # the page's own dateline
+    return [*above, *inside]
+
+
+def _is_pinned_above(header: list[Token]) -> bool:
+    """Tell whether the header ends in the mark of a pinned post."""
+    last = next((t for t in reversed(header) if t.kind not in {Kind.BLANK, Kind.CONTROL, Kind.SEPARATOR}), None)
+    return last is not None and last.kind is Kind.PINNED
+
+
+def _section(tokens: list[Token], opening: Opening, days: _Days, habits: Habits, notes: Notes) -> Section:
+    opener = tokens[opening.above]
+    section = Section(opener.line, opening.text, opening.stamp, days.over(opening.place), opener=opener)
+    others = tokens[: opening.above] + tokens[opening.above + 1 :]
+    last = next((token.line for token in reversed(others) if token.kind not in {Kind.BLANK, *FURNITURE}), -1)
+    rest: list[Token] = []
+    for token in others:
+        why = _why_left_out(token, days, last)
+        if why is None:
+            rest.append(token)
+            continue
+        notes.drop(token, why)
+        section.closing = section.closing or token.kind is Kind.CLOSING
+        section.pinned = section.pinned or (token.kind is Kind.PINNED and not any(kept.text for kept in rest))
+        if why == "edit-stamp":
+            message = f"the post was edited ({token.text!r}); its first version is not in the source"
+            notes.doubt("edited", message, token.line)
+        rest.append(Token(Kind.BLANK, token.line, ""))
+    if opener.mark is not None and opener.mark.form == "dateline":
+        notes.drop(replace(opener, text=opener.mark.before), "dateline")
+    section.lines = (opener, *(token for token in rest if token.kind is not Kind.BLANK))
+    section.body = take_head(rest, opening, habits, section, notes)
+    return section
+
+
+def _why_left_out(token: Token, days: _Days, last: int) -> str | None:
+    """Tell why a line is no part of a post; None if it is one. ``last`` is the post's last line."""
+    if token.kind in FURNITURE:
+        return FURNITURE[token.kind]
+    if token.kind is Kind.DATE and token.line in days.lines:
+        return "section-date"
+    return "edit-stamp" if token.kind is Kind.UPDATED and token.line == last else None

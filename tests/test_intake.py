@@ -1,0 +1,129 @@
+"""Sources as people name them: files, saves of one page, standard input, web addresses."""
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+from serving import ROOT, transcript
+
+from publisher import intake
+from publisher.intake import NoSourceError, Wanted, read_sources
+from publisher.sources.options import OptionError, Options
+from shared.errors import NewsreelError
+from shared.event import DeleteEvent, UpdateEvent
+from shared.fetch import FetchError
+
+
+@contextmanager
+def site(body, content_type="text/plain; charset=utf-8"):
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self):
+            seen.append(self.headers["User-Agent"])
+            self.send_response(200)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    seen = []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/day.txt", seen
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_page_from_the_web_is_asked_for_once_and_by_name():
+    with site(transcript(3).encode()) as (url, seen):
+        assert len(read_sources(Wanted((url,), allow_private=True)).posts) == 3
+    assert [agent.startswith("newsreel/") for agent in seen] == [True]
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+def test_addresses_of_this_machine_are_refused_unless_allowed(name):
+    refused = pytest.raises(FetchError, match=r"no public address; --allow-private")
+    with site(transcript(3).encode()) as (url, seen), refused:
+        read_sources(Wanted((url.replace("127.0.0.1", name),)))
+    assert seen == []
+
+
+def test_the_server_knows_the_encoding_best():
+    text = transcript(1).replace("says", "säys")
+    with site(text.encode("latin-1"), "text/plain; charset=iso-8859-1") as (url, _):
+        reading = read_sources(Wanted((url,), allow_private=True))
+    assert "säys" in reading.posts[0].content_html
+    assert not [doubt for doubt in reading.doubts if doubt.code == "encoding-guessed"]
+
+
+def test_what_is_too_large_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr(intake, "MAX_DOWNLOAD_BYTES", 100)
+    with site(transcript(3).encode()) as (url, _), pytest.raises(FetchError, match="no page or feed is so large"):
+        read_sources(Wanted((url,), allow_private=True))
+    monkeypatch.setattr(intake, "MAX_SOURCE_BYTES", 100)
+    (tmp_path / "day.txt").write_text(transcript(3))
+    with pytest.raises(NoSourceError, match="no live blog"):
+        read_sources(Wanted((str(tmp_path / "day.txt"),)))
+
+
+def test_saves_of_one_page_are_one_story(tmp_path):
+    early, late = tmp_path / "1.txt", tmp_path / "2.txt"
+    early.write_text(transcript(4))
+    late.write_text(
+        transcript(5).replace("what post 1 says", "what post 1 really says").replace("Post number 2", "Gone")
+    )
+    os.utime(early, (1_675_250_000, 1_675_250_000))
+    os.utime(late, (1_675_260_000, 1_675_260_000))
+    reading = read_sources(Wanted((str(early), str(late))))
+    assert len(reading.posts) == 5
+    assert [told.event.post.revision for told in reading.told if isinstance(told.event, UpdateEvent)][:1] == [2]
+    assert not [told for told in reading.told if isinstance(told.event, DeleteEvent)]
+
+
+def test_what_people_write_for_options():
+    options = Options.of(
+        tz="ET", date="2023-02-01", saved_at="2023-02-01T10:00", order="newest", missing_times="every=2m"
+    )
+    assert options.saved_at.isoformat() == "2023-02-01T10:00:00-05:00"
+    assert options.missing_times.total_seconds() == 120
+    assert Options.of(tz="+05:30").tz.utcoffset(None).total_seconds() == 19_800
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"tz": "Mars"},
+        {"date": "tomorrow"},
+        {"saved_at": "noon"},
+        {"order": "sideways"},
+        {"missing_times": "every=0s"},
+        {"missing_times": "guess"},
+        {"missing_times": "every=now"},
+    ],
+)
+def test_options_that_say_nothing(wrong):
+    with pytest.raises(NewsreelError) as refusal:
+        Options.of(**wrong)
+    assert refusal.value.exit_code == OptionError.exit_code == 2
+    assert "write" in str(refusal.value)
+
+
+@pytest.mark.parametrize("form", ["jsonl", "markdown"])
+def test_convert_and_back_gives_the_same_report(tmp_path, form):
+    def publisher(*arguments):
+        return subprocess.check_output([sys.executable, "-m", "publisher", *map(str, arguments)], cwd=ROOT, text=True)
+
+    source, converted = ROOT / "examples/harbour-fire.txt", tmp_path / "converted"
+    publisher("convert", source, "--to", form, "--output", converted)
+    before, after = (json.loads(publisher("check", "--json", path))["posts"] for path in (source, converted))
+    kept = ("id", "title", "authors", "published", "content_text", "images")
+    assert [{key: post[key] for key in kept} for post in after] == [{key: post[key] for key in kept} for post in before]
