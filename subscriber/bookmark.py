@@ -249,5 +249,9 @@ class Bookmark:
         try:
             yield
         except (sqlite3.Error, ValueError) as error:
-            mend = "close the other program that uses it" if "locked" in str(error) else "name another with --state"
+            mend = (
+                "close the other program that uses it"
+                if "locked" in str(error)
+                else "name another, or delete it if it is newsreel's"
+            )
             raise BookmarkError(f"the state file {self._name} cannot be used: {error}; {mend}") from None

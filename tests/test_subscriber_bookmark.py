@@ -103,7 +103,7 @@ def test_a_file_of_another_program_is_left_alone(tmp_path):
 def test_a_damaged_file_is_one_clear_line(tmp_path, damage):
     path = tmp_path / "state"
     path.write_bytes(damage)
-    with pytest.raises(BookmarkError, match="delete it or name another") as caught:
+    with pytest.raises(BookmarkError, match="name another, or delete it") as caught:
         Bookmark(path, URL)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
@@ -117,7 +117,7 @@ def test_pages_damaged_in_the_middle_are_one_clear_line(tmp_path):
     data = bytearray(path.read_bytes())
     data[4096:] = b"\xaa" * (len(data) - 4096)
     path.write_bytes(data)
-    with pytest.raises(BookmarkError, match="delete it or name another"):
+    with pytest.raises(BookmarkError, match="name another, or delete it"):
         Bookmark(path, URL)
 
 

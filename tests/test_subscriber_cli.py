@@ -140,7 +140,7 @@ async def test_a_damaged_state_file_is_one_line(tmp_path):
     state.write_bytes(b"this is no database, whatever its name may say" * 100)
     code, out, err = await run("--state", state, "http://127.0.0.1:9/")
     assert (code, out, err.count("\n")) == (1, "", 1)
-    assert str(state) in err and "delete it or name another" in err
+    assert str(state) in err and "name another, or delete it" in err
 
 
 async def test_plain_text_where_there_is_no_terminal():
