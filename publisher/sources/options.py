@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -14,7 +13,6 @@ from shared.errors import UsageError
 
 Order = Literal["newest", "oldest", "as-is"]
 ORDERS: tuple[Order, ...] = ("newest", "oldest", "as-is")
-_OFFSET = re.compile(r"(?:UTC|GMT)?([+-])([0-9]{1,2})(?::?([0-9]{2}))?", re.IGNORECASE)
 
 
 class OptionError(UsageError):
@@ -82,10 +80,6 @@ class Options:
 
 def _zone(text: str) -> tzinfo:
     name = text.strip()
-    if offset := _OFFSET.fullmatch(name):
-        minutes = int(offset[2]) * 60 + int(offset[3] or 0)
-        if minutes < 24 * 60:
-            return timezone(timedelta(minutes=-minutes if offset[1] == "-" else minutes))
     known = find_zone(name)
     if known is not None:
         return known.tz

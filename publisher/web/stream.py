@@ -166,7 +166,7 @@ async def _catch_up_and_tell_time(
     await _catch_up(response, channel, reader, now)
     clock = channel.clock(now())
     if clock is not None and clock.state == "playing":
-        await _write(response, _clock(channel, now))
+        await _write(response, encode_frame("clock", clock.to_json()))
 
 
 async def _catch_up(
