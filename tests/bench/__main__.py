@@ -1,12 +1,47 @@
-"""All benchmarks, shortly: ``make bench``."""
+"""The benches: ``python -m tests.bench`` runs each in its short form, ``python -m tests.bench NAME …`` one in full.
+
+To add a bench: a module here with a ``__main__`` of its own that takes its options from ``sys.argv``, starts and ends
+all that it needs, is bounded in time, and prints what it found; and one line in ``BENCHES``.
+"""
+
+from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
+from dataclasses import dataclass
 
-print("tests.bench.reading", flush=True)
-subprocess.run([sys.executable, "-m", "tests.bench.reading"], check=True)
-with tempfile.TemporaryDirectory() as folder:
-    for log in ("memory:", f"sqlite:{folder}/log.db"):
-        print(f"tests.bench.fanout --seconds 10 --log {log.partition(':')[0]}:", flush=True)
-        subprocess.run([sys.executable, "-m", "tests.bench.fanout", "--seconds", "10", "--log", log], check=True)
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A bench: its module in this folder, the arguments that it always has, and those that make it short."""
+
+    module: str
+    always: tuple[str, ...] = ()
+    short: tuple[str, ...] = ()
+
+    def run(self, given: list[str]) -> int:
+        """Run it in a process of its own; give its exit code."""
+        command = [sys.executable, "-m", f"tests.bench.{self.module}", *self.always, *given]
+        print("$ python", *command[1:], flush=True)
+        return subprocess.run(command, check=False).returncode
+
+
+BENCHES = {
+    "reading": Bench("reading"),
+    "fanout": Bench("fanout", short=("--seconds", "10")),
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run what was named, else all; the exit code is 1 if one failed."""
+    if not arguments:
+        return min(1, max(abs(bench.run(list(bench.short))) for bench in BENCHES.values()))
+    name, *given = arguments
+    if name not in BENCHES:
+        print(f"there is no bench {name!r}; there are: {', '.join(BENCHES)}", file=sys.stderr)
+        return 2
+    return BENCHES[name].run(given)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
