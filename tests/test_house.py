@@ -20,6 +20,7 @@ STOREYS = [
     {"channel"},
     {"web"},
     {"app", "export"},
+    {"commands"},
     {"cli", "__main__"},
 ]
 IMPURE = {"asyncio", "aiohttp", "sqlite3", "apscheduler", "socket", "threading", "subprocess", "time"}

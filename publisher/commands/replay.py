@@ -1,0 +1,85 @@
+"""``publisher replay``: a source as one channel, without any configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from publisher.commands.options import checked, reading_options
+from publisher.commands.running import run_server
+from publisher.config import arguments
+from publisher.intake import channel_name, read_sources
+from publisher.when import When, parse_duration, parse_speed
+from shared.command import common_options
+
+if TYPE_CHECKING:
+    from publisher.intake import Wanted
+
+
+@click.command(short_help="Replay a source as one channel.")
+@reading_options
+@click.option(
+    "--speed",
+    default="60",
+    show_default=True,
+    metavar="N",
+    callback=checked(parse_speed),
+    help="Story seconds a second: 0.1 to 100000.",
+)
+@click.option(
+    "--from",
+    "begin",
+    metavar="WHEN",
+    callback=checked(When.parse),
+    help="Begin here; everything earlier is out at once.",
+)
+@click.option("--until", metavar="WHEN", callback=checked(When.parse), help="End here.")
+@click.option(
+    "--max-gap",
+    metavar="DURATION",
+    callback=checked(parse_duration),
+    help="Shorten silences to this much story time, such as 30s or 5m.",
+)
+@click.option("--loop", is_flag=True, help="Begin again at the end.")
+@click.option(
+    "--timestamps",
+    type=click.Choice(["shifted", "original"]),
+    help="Date entries by their release (shifted, the default) or by the story.",
+)
+@click.option("--title", metavar="TITLE", help="Instead of the source's own.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65_535), help="0 takes a free one.")
+@click.option("--public-url", metavar="URL", help="How readers reach this server, if not by host and port.")
+@click.option("--log", default="memory:", show_default=True, metavar="LOG", help="Keep events here: a path, or memory:")
+@common_options
+def replay(wanted: Wanted, **options: Any) -> None:
+    """Replay SOURCE as one channel, without any configuration; several are saves of one page, oldest first.
+
+    The posts are released on the timeline on which they first appeared, sped up. Feeds, stream and page show what is
+    out so far and nothing from the future. With --log FILE a restart goes on where the clock stands by then.
+
+    \b
+    WHEN is 2023-02-01T05:00Z, 21:30 (its first time after the start), +10m (from the start) or 50%.
+    """  # noqa: D301
+    name = channel_name(wanted.sources[0])
+    channel = {
+        key: options[option]
+        for option, key in (
+            ("speed", "speed"),
+            ("begin", "from"),
+            ("until", "until"),
+            ("max_gap", "max_gap"),
+            ("loop", "loop"),
+            ("timestamps", "timestamps"),
+            ("title", "title"),
+        )
+        if options[option] is not None
+    }
+    table = {
+        "server": {"host": options["host"], "port": options["port"], "public_url": options["public_url"] or ""},
+        "log": {"url": options["log"]},
+        "channels": {name: channel | {"source": wanted.sources}},
+    }
+    chosen = arguments(table, "replay")
+    run_server(chosen, {name: read_sources(wanted)})

@@ -1,0 +1,117 @@
+"""The settings: every table and its keys. ``config.example.toml`` shows each one of them."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from publisher.config.values import (
+    OptionalDuration,
+    OptionalWhen,
+    Pause,
+    Sources,
+    Speed,
+    Written,
+    told,
+    web_root,
+)
+from publisher.intake import Wanted
+from publisher.projection import Timestamps
+from publisher.sources.options import Options
+
+RESERVED = frozenset({"healthz", "readyz", "metrics", "hub"})
+_CHANNEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?", re.ASCII)
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServerSettings(_Table):
+    """Where and how the server listens."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65_535)
+    public_url: Annotated[str, AfterValidator(lambda url: web_root(url) if url else "")] = ""
+    heartbeat: Pause = timedelta(seconds=15)
+
+
+class LogSettings(_Table):
+    """Where events are kept."""
+
+    url: str = "sqlite:newsreel.db"
+    keep: int = Field(default=0, ge=0)
+
+
+class ChannelSettings(_Table):
+    """One published story."""
+
+    mode: Literal["replay", "archive"] = "replay"
+    source: Sources
+    format: str = ""
+    tz: str = ""
+    date: Written = ""
+    saved_at: Written = ""
+    order: str = ""
+    missing_times: str = "error"
+    keep_summaries: bool = False
+    allow_private: bool = False
+    title: str = ""
+    language: str = ""
+    window: int = Field(default=100, ge=1, le=10_000)
+    timestamps: Timestamps | None = None
+    speed: Speed = 60.0
+    begin: OptionalWhen = Field(default=None, alias="from")
+    until: OptionalWhen = None
+    max_gap: OptionalDuration = None
+    loop: bool = False
+    loop_pause: Pause = timedelta(seconds=10)
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        told(lambda _: self.intake, "")
+        return self
+
+    @property
+    def intake(self) -> Wanted:
+        """Tell what to read, and how. Raises OptionError."""
+        options = Options.of(
+            tz=self.tz,
+            date=self.date,
+            saved_at=self.saved_at,
+            order=self.order,
+            missing_times=self.missing_times,
+            keep_summaries=self.keep_summaries,
+        )
+        saved = (options.saved_at,) if options.saved_at else ()
+        return Wanted(self.source, self.format or None, options, saved, self.allow_private)
+
+    @property
+    def dates(self) -> Timestamps:
+        """Tell which dates entries carry: ``shifted`` on replays, ``original`` in archives, unless set."""
+        return self.timestamps or ("shifted" if self.mode == "replay" else "original")
+
+
+class Settings(_Table):
+    """All settings."""
+
+    server: ServerSettings = ServerSettings()
+    log: LogSettings = LogSettings()
+    channels: dict[str, ChannelSettings] = Field(default_factory=dict)
+
+    @field_validator("channels")
+    @classmethod
+    def _paths(cls, channels: dict[str, ChannelSettings]) -> dict[str, ChannelSettings]:
+        for name in channels:
+            if not _CHANNEL.fullmatch(name) or name in RESERVED:
+                raise ValueError(f"{name!r} cannot be a channel's path; use lower-case letters, digits and hyphens")
+        return channels
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.channels:
+            raise ValueError("there is no channel; add a table [channels.NAME] with a source")
+        return self
