@@ -83,7 +83,7 @@ def test_an_empty_shelf(library, shelf):
 def test_a_post_and_its_update(shelf):
     first, second = post("a", 3), update("a", 7, title="Changed")
     shelf.file([first])
-    made = Filed("a", first.event.post, 3, first.released_at, 3, first.released_at, False, first.event.story_time)  # noqa: FBT003
+    made = Filed("a", first.event.post, 3, first.released_at, 3, first.released_at, False, first.event.story_time, 0)  # noqa: FBT003
     assert shelf.find("a") == made
     assert shelf.window(5) == [made]
     shelf.file([post("b", 5), second])
@@ -182,6 +182,44 @@ def test_older_posts_are_found_page_by_page(shelf):
     assert slugs(shelf.older(page[-1].first_seq, 3)) == ["p1"]
 
 
+def test_slots_are_cut_by_first_releases_and_never_move(shelf):
+    shelf.file([post(f"p{n}", n) for n in range(1, 8)])
+    assert (shelf.releases, shelf.take) == (7, 1)
+    assert slugs(shelf.slot(0, 3)) == ["p3", "p2", "p1"]
+    assert slugs(shelf.slot(3, 3)) == ["p6", "p5", "p4"]
+    versions = [shelf.slot_version(first, 3) for first in (0, 3)]
+    shelf.file([update("p2", 8), delete("p3", 9), post("p8", 10), post("p9", 11)])
+    first = shelf.slot(0, 3)
+    assert [(filed.slug, filed.deleted, filed.ordinal) for filed in first] == [
+        ("p3", True, 2),
+        ("p2", False, 1),
+        ("p1", False, 0),
+    ]
+    assert slugs(shelf.slot(3, 3)) == ["p6", "p5", "p4"]
+    assert slugs(shelf.slot(6, 3)) == ["p9", "p8", "p7"]
+    assert shelf.slot_version(0, 3) == (3, 9) != versions[0]
+    assert shelf.slot_version(3, 3) == versions[1]
+    shelf.file([post("p3", 12)])  # released again, it stands among the newest
+    assert slugs(shelf.slot(0, 3)) == ["p2", "p1"]
+    assert slugs(shelf.slot(9, 3)) == ["p3"]
+    shelf.file([reset(13)])
+    assert (shelf.releases, shelf.take, shelf.slot(0, 3)) == (0, reset(13).event.take, [])
+
+
+def test_who_walks_through_the_history_does_not_drive_the_window_out_of_the_cache(shelf):
+    shelf.file([post(f"p{n}", n) for n in range(1, 10)])
+    before = list(shelf._cache._filed)
+    shelf.slot(0, 9)
+    assert list(shelf._cache._filed) == before
+
+
+def test_tombstones_have_an_end_however_many_fall_at_once(shelf, monkeypatch):
+    monkeypatch.setattr("publisher.library.shelf.MOST_TOMBSTONES", 3)
+    shelf.file([post(f"p{n}", n) for n in range(1, 6)])
+    shelf.file([delete(f"p{n}", 10 + n) for n in range(1, 6)])
+    assert slugs(shelf.tombstones(9)) == ["p5", "p4", "p3"]
+
+
 def test_channels_share_a_library(library):
     harbour, hill = library.shelf("harbour"), library.shelf("hill")
     harbour.file([post("a", 1, ADA), clock(3)])
@@ -264,7 +302,7 @@ def everything(shelf):
     found = [shelf.find(slug) for slug in "abcdefgh"]
     return (
         shelf.head, shelf.count(), shelf.window(99), shelf.tombstones(3), shelf.authors(), shelf.changed, shelf.clock,
-        shelf.last_reset, found,
+        shelf.last_reset, found, shelf.releases, shelf.slot(0, 2), shelf.slot(2, 2), shelf.slot_version(0, 99),
     )  # fmt: skip
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from publisher.library.shelf import Cache, Filed, Shelf
+from publisher.library.filed import Cache, Filed
+from publisher.library.shelf import Shelf
 from publisher.library.stacks import LibraryError, Stacks
 from publisher.log.opening import log_path
 

@@ -2,75 +2,25 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from publisher.library.filed import COLUMNS, Filed, filed_of
 from shared.event import ClockEvent, DeleteEvent, PostEvent, ResetEvent, UpdateEvent
-from shared.post import Author, Post
+from shared.post import Author
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
+    from publisher.library.filed import Cache
     from publisher.library.stacks import Stacks
     from shared.event import Logged
+    from shared.post import Post
 
-_COLUMNS = "slug, first_seq, first_released, seq, released, story_time, gone_after IS NOT NULL, post"
 _SEQ_LIMIT = 2**63 - 1
-Row = tuple[str, int, str, int, str, str, int, str | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Filed:
-    """A post as it stands on the shelf, or the tombstone of one.
-
-    Attributes:
-        slug: the post's id within its channel.
-        post: the newest version, in story time; None on a tombstone.
-        first_seq: sequence number of the event that first released it (in this take, and since its last deletion).
-        first_released: when that was.
-        seq: sequence number of the event that brought this version, or took the post away.
-        released: when that was.
-        deleted: it is a tombstone.
-        story_time: of that newest event: when the post was made, changed or taken away in the world.
-    """
-
-    slug: str
-    post: Post | None
-    first_seq: int
-    first_released: datetime
-    seq: int
-    released: datetime
-    deleted: bool
-    story_time: datetime
-
-
-class Cache:
-    """Posts, parsed: those that were asked for or filed last, so that a window is not parsed at each ask."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._filed: OrderedDict[tuple[int, str], Filed] = OrderedDict()
-
-    def get(self, take: int, slug: str) -> Filed | None:
-        """Find an entry and keep it longer."""
-        filed = self._filed.get((take, slug))
-        if filed is not None:
-            self._filed.move_to_end((take, slug))
-        return filed
-
-    def put(self, take: int, filed: Filed) -> None:
-        """Keep an entry, in the place of an older version of it."""
-        self._filed[take, filed.slug] = filed
-        self._filed.move_to_end((take, filed.slug))
-        if len(self._filed) > self._size:
-            self._filed.popitem(last=False)
-
-    def clear(self) -> None:
-        """Forget all: a transaction failed, so some of what was put here never happened."""
-        self._filed.clear()
+MOST_TOMBSTONES = 1000
+"""However many posts are taken away at once, documents carry so many tombstones."""
 
 
 class Shelf:
@@ -191,30 +141,32 @@ class Shelf:
                 self._execute("INSERT INTO clock VALUES (?, ?, ?)", (self._id, logged.seq, clock.to_json().decode()))
                 self.clock, self._clock_set = clock, logged.seq
 
-    def _standing(self, slug: str) -> tuple[int, str, bool] | None:
-        """Give first release and whether it is a tombstone, without reading the post."""
-        row: tuple[int, str, bool] | None = self._execute(
-            "SELECT first_seq, first_released, gone_after IS NOT NULL FROM post WHERE take = ? AND slug = ?",
+    def _standing(self, slug: str) -> tuple[int, str, int, bool] | None:
+        """Give first release, ordinal and whether it is a tombstone, without reading the post."""
+        row: tuple[int, str, int, bool] | None = self._execute(
+            "SELECT first_seq, first_released, ordinal, gone_after IS NOT NULL FROM post WHERE take = ? AND slug = ?",
             (self._take, slug),
         ).fetchone()
         return row
 
     def _put(self, post: Post, logged: Logged) -> None:
         released = logged.released_at.isoformat()
-        first_seq, first_released, gone = self._standing(post.id) or (logged.seq, released, True)
+        first_seq, first_released, ordinal, gone = self._standing(post.id) or (0, "", 0, True)
         if gone:
-            first_seq, first_released = logged.seq, released
+            first_seq, first_released, ordinal = logged.seq, released, self._releases
             self._posts += 1
             self._releases += 1
         story_time = logged.event.story_time
         self._execute(
-            "INSERT OR REPLACE INTO post (take, slug, first_seq, first_released, seq, released, story_time, post) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO post "
+            "(take, slug, first_seq, first_released, ordinal, seq, released, story_time, post) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 self._take,
                 post.id,
                 first_seq,
                 first_released,
+                ordinal,
                 logged.seq,
                 released,
                 story_time.isoformat(),
@@ -227,12 +179,20 @@ class Shelf:
         self._cache.put(
             self._take,
             Filed(
-                post.id, post, first_seq, first, logged.seq, logged.released_at, deleted=False, story_time=story_time
+                post.id,
+                post,
+                first_seq,
+                first,
+                logged.seq,
+                logged.released_at,
+                deleted=False,
+                story_time=story_time,
+                ordinal=ordinal,
             ),
         )
 
     def _take_away(self, slug: str, logged: Logged) -> None:
-        first_seq, first_released, gone = self._standing(slug) or (0, "", True)
+        first_seq, first_released, ordinal, gone = self._standing(slug) or (0, "", 0, True)
         if gone:
             return
         story_time = logged.event.story_time
@@ -254,12 +214,22 @@ class Shelf:
         first = datetime.fromisoformat(first_released)
         self._cache.put(
             self._take,
-            Filed(slug, None, first_seq, first, logged.seq, logged.released_at, deleted=True, story_time=story_time),
+            Filed(
+                slug,
+                None,
+                first_seq,
+                first,
+                logged.seq,
+                logged.released_at,
+                deleted=True,
+                story_time=story_time,
+                ordinal=ordinal,
+            ),
         )
 
     def _credit(self, first_seq: int, authors: tuple[Author, ...]) -> None:
         """Note who wrote the post that was first released at ``first_seq``, in the place of what was noted."""
-        self._execute("DELETE FROM credit WHERE take = ? AND first_seq = ?", (self._take, first_seq))
+        known = self._execute("DELETE FROM credit WHERE take = ? AND first_seq = ?", (self._take, first_seq)).rowcount
         for place, author in enumerate(dict.fromkeys(author.to_json().decode() for author in authors)):
             self._execute(
                 "INSERT INTO author (take, author) VALUES (?, ?) ON CONFLICT DO NOTHING", (self._take, author)
@@ -268,13 +238,45 @@ class Shelf:
                 "INSERT INTO credit SELECT take, ?, ?, id FROM author WHERE take = ? AND author = ?",
                 (first_seq, place, self._take, author),
             )
-        self._authors = None
+        # Whoever signs a new post stands behind those who are there: the list need not be asked for again.
+        fresh = self._authors is not None and not known
+        self._authors = tuple(dict.fromkeys((*(self._authors or ()), *authors))) if fresh else None
 
     # Asking.
 
     def count(self) -> int:
         """Count the posts that are out."""
         return self._posts
+
+    @property
+    def releases(self) -> int:
+        """Count the first releases of this take, those of posts that are gone by now included."""
+        return self._releases
+
+    @property
+    def take(self) -> int:
+        """Tell which take it is, from 1: every reset begins another."""
+        return self.last_reset[1].take if self.last_reset else 1
+
+    def slot(self, first: int, size: int) -> list[Filed]:
+        """List the posts and tombstones whose ordinals begin at ``first`` and are ``size`` in a row, newest first.
+
+        They are read past the cache: who walks through the history shall not drive the window out of it.
+        """
+        rows = self._execute(
+            f"SELECT {COLUMNS} FROM post WHERE take = ? AND ordinal >= ? AND ordinal < ? "  # noqa: S608 a constant
+            "ORDER BY ordinal DESC",
+            (self._take, first, first + size),
+        ).fetchall()
+        return [filed_of(row) for row in rows]
+
+    def slot_version(self, first: int, size: int) -> tuple[int, int]:
+        """Give what changes whenever one of ``slot``'s posts does: how many there are, and the newest event of them."""
+        count, newest = self._execute(
+            "SELECT count(*), coalesce(max(seq), 0) FROM post WHERE take = ? AND ordinal >= ? AND ordinal < ?",
+            (self._take, first, first + size),
+        ).fetchone()
+        return count, newest
 
     def window(self, size: int) -> list[Filed]:
         """List the ``size`` posts that were first released last, newest first."""
@@ -295,35 +297,35 @@ class Shelf:
         if cached is not None:
             return cached
         row = self._execute(
-            f"SELECT {_COLUMNS} FROM post WHERE take = ? AND slug = ?",  # noqa: S608 a constant
+            f"SELECT {COLUMNS} FROM post WHERE take = ? AND slug = ?",  # noqa: S608 a constant
             (self._take, slug),
         ).fetchone()
         if row is None:
             return None
-        filed = _filed(row)
+        filed = filed_of(row)
         self._cache.put(self._take, filed)
         return filed
 
     def tombstones(self, size: int) -> list[Filed]:
-        """List the tombstones, newest first; each stands until ``size`` further posts have been released."""
+        """List the newest tombstones, newest first; each stands until ``size`` further posts have been released."""
         rows = self._execute(
-            f"SELECT {_COLUMNS} FROM post WHERE take = ? AND gone_after > ? "  # noqa: S608 a constant
-            "ORDER BY gone_after DESC, seq DESC",
-            (self._take, self._releases - size),
+            f"SELECT {COLUMNS} FROM post WHERE take = ? AND gone_after > ? "  # noqa: S608 a constant
+            "ORDER BY gone_after DESC, seq DESC LIMIT ?",
+            (self._take, self._releases - size, MOST_TOMBSTONES),
         ).fetchall()
-        return [_filed(row) for row in rows]
+        return [filed_of(row) for row in rows]
 
     def authors(self) -> tuple[Author, ...]:
         """List the authors of the posts that are out, each once, in order of first appearance."""
         if self._authors is None:
+            # One look into an index an author: how many posts each has written costs nothing.
+            first = "(SELECT {} FROM credit WHERE credit.author = author.id ORDER BY first_seq, place LIMIT 1)"
             rows = self._execute(
-                "SELECT author.author FROM author JOIN credit ON credit.author = author.id "
-                "WHERE author.take = ? "
-                "AND credit.first_seq = (SELECT min(first_seq) FROM credit WHERE credit.author = author.id) "
-                "ORDER BY credit.first_seq, credit.place",
+                f"SELECT author, {first.format('first_seq')} AS first, {first.format('place')} AS place "  # noqa: S608
+                "FROM author WHERE take = ? AND first IS NOT NULL ORDER BY first, place",
                 (self._take,),
             )
-            self._authors = tuple(Author.model_validate_json(author) for (author,) in rows)
+            self._authors = tuple(Author.model_validate_json(author) for author, _, _ in rows)
         return self._authors
 
     def clock_at(self, seq: int) -> ClockEvent | None:
@@ -334,17 +336,3 @@ class Shelf:
             "SELECT event FROM clock WHERE shelf = ? AND seq <= ? ORDER BY seq DESC LIMIT 1", (self._id, seq)
         ).fetchone()
         return ClockEvent.model_validate_json(row[0]) if row else None
-
-
-def _filed(row: Row) -> Filed:
-    slug, first_seq, first_released, seq, released, story_time, deleted, post = row
-    return Filed(
-        slug=slug,
-        post=Post.model_validate_json(post) if post is not None else None,
-        first_seq=first_seq,
-        first_released=datetime.fromisoformat(first_released),
-        seq=seq,
-        released=datetime.fromisoformat(released),
-        deleted=bool(deleted),
-        story_time=datetime.fromisoformat(story_time),
-    )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 APPLICATION_ID = 0x6E726C62  # "nrlb"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SWEPT_POSTS = 100
 """Posts of ended takes that are deleted with each filing, so that the reset of a long story never stops the loop."""
 
@@ -37,13 +37,15 @@ _TABLES = (
         reset_seq INTEGER,
         reset TEXT
     )""",
-    # A tombstone has no post, and knows how many posts had been released first when it was put up.
+    # A tombstone has no post, and knows how many posts had been released first when it was put up. The ordinal of a
+    # post says how many had been when it was: archive documents are cut by it, so that the cut never moves.
     """CREATE TABLE post (
         id INTEGER PRIMARY KEY,
         take INTEGER NOT NULL,
         slug TEXT NOT NULL,
         first_seq INTEGER NOT NULL,
         first_released TEXT NOT NULL,
+        ordinal INTEGER NOT NULL,
         seq INTEGER NOT NULL,
         released TEXT NOT NULL,
         story_time TEXT NOT NULL,
@@ -52,6 +54,7 @@ _TABLES = (
         UNIQUE (take, slug)
     )""",
     "CREATE INDEX post_out ON post (take, first_seq, slug) WHERE gone_after IS NULL",
+    "CREATE INDEX post_slot ON post (take, ordinal, seq)",
     "CREATE INDEX post_gone ON post (take, gone_after) WHERE gone_after IS NOT NULL",
     "CREATE TABLE author (id INTEGER PRIMARY KEY, take INTEGER NOT NULL, author TEXT NOT NULL, UNIQUE (take, author))",
     """CREATE TABLE credit (

@@ -1,0 +1,83 @@
+"""What stands on a shelf: a post or its tombstone, as the library's file holds it and as it is kept parsed."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.post import Post
+
+COLUMNS = "slug, first_seq, first_released, seq, released, story_time, gone_after IS NOT NULL, post, ordinal"
+"""What ``filed_of`` reads, as the columns of a ``SELECT`` from the table of posts."""
+
+Row = tuple[str, int, str, int, str, str, int, str | None, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """A post as it stands on the shelf, or the tombstone of one.
+
+    Attributes:
+        slug: the post's id within its channel.
+        post: the newest version, in story time; None on a tombstone.
+        first_seq: sequence number of the event that first released it (in this take, and since its last deletion).
+        first_released: when that was.
+        seq: sequence number of the event that brought this version, or took the post away.
+        released: when that was.
+        deleted: it is a tombstone.
+        story_time: of that newest event: when the post was made, changed or taken away in the world.
+        ordinal: how many posts had been released first before this one was (in this take), from 0.
+    """
+
+    slug: str
+    post: Post | None
+    first_seq: int
+    first_released: datetime
+    seq: int
+    released: datetime
+    deleted: bool
+    story_time: datetime
+    ordinal: int
+
+
+class Cache:
+    """Posts, parsed: those that were asked for or filed last, so that a window is not parsed at each ask."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._filed: OrderedDict[tuple[int, str], Filed] = OrderedDict()
+
+    def get(self, take: int, slug: str) -> Filed | None:
+        """Find an entry and keep it longer."""
+        filed = self._filed.get((take, slug))
+        if filed is not None:
+            self._filed.move_to_end((take, slug))
+        return filed
+
+    def put(self, take: int, filed: Filed) -> None:
+        """Keep an entry, in the place of an older version of it."""
+        self._filed[take, filed.slug] = filed
+        self._filed.move_to_end((take, filed.slug))
+        if len(self._filed) > self._size:
+            self._filed.popitem(last=False)
+
+    def clear(self) -> None:
+        """Forget all: a transaction failed, so some of what was put here never happened."""
+        self._filed.clear()
+
+
+def filed_of(row: Row) -> Filed:
+    """Make an entry of a row of ``COLUMNS``."""
+    slug, first_seq, first_released, seq, released, story_time, deleted, post, ordinal = row
+    return Filed(
+        slug=slug,
+        post=Post.model_validate_json(post) if post is not None else None,
+        first_seq=first_seq,
+        first_released=datetime.fromisoformat(first_released),
+        seq=seq,
+        released=datetime.fromisoformat(released),
+        deleted=bool(deleted),
+        story_time=datetime.fromisoformat(story_time),
+        ordinal=ordinal,
+    )
