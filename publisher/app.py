@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from publisher.config import ChannelSettings, Settings
     from publisher.log.contract import LogStore
     from publisher.sources.reading import Reading
+    from publisher.token import Token
 
 logger = logging.getLogger(__name__)
 _http_log = logging.getLogger("publisher.http")
@@ -56,8 +57,9 @@ class NothingToReplayError(UsageError):
 class Server:
     """A running server. ``start``, then ``failed`` to wait on, then, whatever happened, ``stop``."""
 
-    def __init__(self, settings: Settings, readings: Mapping[str, Reading]) -> None:
+    def __init__(self, settings: Settings, readings: Mapping[str, Reading], token: Token | None = None) -> None:
         self._settings = settings
+        self._token = token
         self._readings = readings
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._tasks: list[asyncio.Task[None]] = []
@@ -69,6 +71,9 @@ class Server:
         self.channels: dict[str, Channel] = {}
         self.url = ""
         """The public URL of the server, without a trailing slash."""
+        self.local_url = ""
+        """The URL under which this machine reaches it."""
+        self.host = settings.server.host
 
     async def start(self) -> None:
         """Listen, and begin to release.
@@ -79,13 +84,14 @@ class Server:
         """
         server = self._settings.server
         self._socket = _listen(server.host, server.port)
-        self.url = server.public_url or _url_of(self._socket, server.host)
+        self.local_url = _url_of(self._socket, server.host)
+        self.url = server.public_url or self.local_url
         steady = SteadyTime()
         self._store = await open_store(self._settings.log.url)
         self._library = Library.open(library_path(self._settings.log.url), self._store.epoch)
         for name, channel in self._settings.channels.items():
             self.channels[name] = await self._open(name, channel, steady)
-        self._site = Site(self.channels, steady.now)
+        self._site = Site(self.channels, steady.now, self._token)
         self._runner = web.AppRunner(
             self._site.application(),
             handler_cancellation=True,

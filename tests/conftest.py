@@ -1,8 +1,13 @@
 """What all tests share."""
 
 import os
+import tempfile
 
 import pytest
+
+# Publishers that tests start keep their tokens here, not among the user's.
+_state = tempfile.TemporaryDirectory(prefix="newsreel-tests-")
+os.environ["XDG_STATE_HOME"] = _state.name
 
 
 @pytest.hookimpl(hookwrapper=True)

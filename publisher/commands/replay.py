@@ -10,6 +10,7 @@ from publisher.commands.options import checked, reading_options
 from publisher.commands.running import run_server
 from publisher.config import arguments
 from publisher.intake import channel_name, read_sources
+from publisher.token import Token
 from publisher.when import When, parse_duration, parse_speed
 from shared.command import common_options
 
@@ -52,6 +53,12 @@ if TYPE_CHECKING:
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65_535), help="0 takes a free one.")
 @click.option("--public-url", metavar="URL", help="How readers reach this server, if not by host and port.")
 @click.option("--log", default="memory:", show_default=True, metavar="LOG", help="Keep events here: a path, or memory:")
+@click.option(
+    "--token-file",
+    metavar="FILE",
+    default="",
+    help="Holds the token that controls ask for, if NEWSREEL_TOKEN does not; one is made if not given.",
+)
 @common_options
 def replay(wanted: Wanted, **options: Any) -> None:
     """Replay SOURCE as one channel, without any configuration; several are saves of one page, oldest first.
@@ -77,9 +84,15 @@ def replay(wanted: Wanted, **options: Any) -> None:
         if options[option] is not None
     }
     table = {
-        "server": {"host": options["host"], "port": options["port"], "public_url": options["public_url"] or ""},
+        "server": {
+            "host": options["host"],
+            "port": options["port"],
+            "public_url": options["public_url"] or "",
+            "token_file": options["token_file"],
+        },
         "log": {"url": options["log"]},
         "channels": {name: channel | {"source": wanted.sources}},
     }
     chosen = arguments(table, "replay")
-    run_server(chosen, {name: read_sources(wanted)})
+    token = Token.configured(chosen.server.token_file)
+    run_server(chosen, {name: read_sources(wanted)}, token or Token.made(), keep=token is None)

@@ -3,54 +3,81 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
 from publisher.app import Server
 from publisher.when import spoken_duration, spoken_speed
+from shared.token import kept
 
 if TYPE_CHECKING:
     from publisher.config import Settings
     from publisher.sources.reading import Reading
+    from publisher.token import Token
+
+logger = logging.getLogger(__name__)
 
 
-def run_server(chosen: Settings, readings: dict[str, Reading]) -> None:
-    """Serve until somebody asks to end (SIGINT, SIGTERM) or a part of the server fails."""
-    asyncio.run(_run(chosen, readings))
+def run_server(chosen: Settings, readings: dict[str, Reading], token: Token | None, *, keep: bool = False) -> None:
+    """Serve until somebody asks to end (SIGINT, SIGTERM) or a part of the server fails.
+
+    Args:
+        chosen: the settings.
+        readings: what the source of each channel says.
+        token: that controls ask for; None refuses them all.
+        keep: keep the token where commands on this machine find it, as long as the server runs.
+    """
+    asyncio.run(_run(chosen, readings, token, keep=keep))
 
 
-async def _run(chosen: Settings, readings: dict[str, Reading]) -> None:
-    server = Server(chosen, readings)
-    serving = asyncio.create_task(_serving(server, chosen, readings))
+async def _run(chosen: Settings, readings: dict[str, Reading], token: Token | None, *, keep: bool) -> None:
+    server = Server(chosen, readings, token)
     loop = asyncio.get_running_loop()
     came: list[signal.Signals] = []
+
+    async def serving() -> None:
+        await server.start()
+        if token is not None and keep:
+            _keep(token, server, leaving)
+        _announce(server, chosen, readings)
+        await server.failed()
 
     def end(by: signal.Signals) -> None:
         came.append(by)
         for one in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(one)  # who asks again will not wait
-        serving.cancel()
+        task.cancel()
 
-    for one in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(one, end, one)
-    try:
-        await serving
-    except asyncio.CancelledError:
-        if not came:
-            raise
-    finally:
-        await server.stop()
+    with ExitStack() as leaving:
+        task = asyncio.create_task(serving())
+        for one in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(one, end, one)
+        try:
+            await task
+        except asyncio.CancelledError:
+            if not came:
+                raise
+        finally:
+            await server.stop()
     if signal.SIGINT in came:
         raise KeyboardInterrupt
 
 
-async def _serving(server: Server, chosen: Settings, readings: dict[str, Reading]) -> None:
-    await server.start()
-    _announce(server, chosen, readings)
-    await server.failed()
+def _keep(token: Token, server: Server, leaving: ExitStack) -> None:
+    port = urlsplit(server.local_url).port or 80
+    try:
+        leaving.enter_context(kept(token.secret, server.host, port))
+    except OSError as error:
+        logger.warning(
+            "no token can be kept for other commands (%s): set NEWSREEL_TOKEN, here and there, to control this server",
+            error.strerror or error,
+        )
 
 
 def _announce(server: Server, chosen: Settings, readings: dict[str, Reading]) -> None:

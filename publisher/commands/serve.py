@@ -9,6 +9,7 @@ import click
 from publisher.commands.running import run_server
 from publisher.config import load
 from publisher.intake import read_sources
+from publisher.token import Token
 from shared.command import common_options
 
 
@@ -20,7 +21,9 @@ from shared.command import common_options
 def serve(config: Path) -> None:
     """Serve every channel of a configuration file; config.example.toml shows all settings.
 
-    Environment variables win over the file: NEWSREEL_SERVER__PORT=8001.
+    Environment variables win over the file: NEWSREEL_SERVER__PORT=8001. Who has the token, from NEWSREEL_TOKEN or the
+    file that server.token_file names, may control the channels; without one nobody may.
     """
     chosen = load(config)
-    run_server(chosen, {name: read_sources(c.intake) for name, c in chosen.channels.items()})
+    token = Token.configured(chosen.server.token_file)
+    run_server(chosen, {name: read_sources(c.intake) for name, c in chosen.channels.items()}, token)

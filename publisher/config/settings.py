@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from publisher.config.values import (
     OptionalDuration,
+    OptionalPath,
     OptionalWhen,
     Pause,
     Sources,
@@ -37,6 +38,7 @@ class ServerSettings(_Table):
     port: int = Field(default=8000, ge=0, le=65_535)
     public_url: Annotated[str, AfterValidator(lambda url: web_root(url) if url else "")] = ""
     heartbeat: Pause = timedelta(seconds=15)
+    token_file: OptionalPath = None
 
 
 class LogSettings(_Table):

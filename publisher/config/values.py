@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, time, timedelta
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -82,4 +83,5 @@ Sources = Annotated[
     tuple[str, ...], Field(min_length=1), BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)
 ]
 Speed = Annotated[float, BeforeValidator(_speed)]
+OptionalPath = Annotated[Path | None, _optional(lambda value: value)]
 OptionalWhen = Annotated[When | None, _optional(_when)]

@@ -9,6 +9,7 @@ from aiohttp import hdrs, web
 
 from publisher.editions import PRINTINGS, Edition
 from publisher.render.page import Listing, channels_page, post_page
+from publisher.web.desk import TOKEN
 from publisher.web.documents import channel_links, respond
 from publisher.web.stream import stream
 from shared.errors import NewsreelError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from publisher.channel import Channel
+    from publisher.token import Token
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +38,11 @@ _PREFLIGHT = {
 class Site:
     """What the server answers, over a set of channels."""
 
-    def __init__(self, channels: Mapping[str, Channel], now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, channels: Mapping[str, Channel], now: Callable[[], datetime], token: Token | None = None
+    ) -> None:
         self._channels = channels
+        self._token = token
         self._now = now
         self._opened = now()
         self.ready = True
@@ -46,6 +51,8 @@ class Site:
     def application(self) -> web.Application:
         """Make the aiohttp application."""
         app = web.Application(middlewares=[_problems])
+        if self._token is not None:
+            app[TOKEN] = self._token
         app.router.add_get("/", self._index)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
@@ -139,7 +146,9 @@ async def _problems(
         if error.status < 400:
             raise
         detail = error.text if error.text and not error.text.startswith(f"{error.status}:") else None
-        kept = {name: error.headers[name] for name in ("Allow", "Retry-After") if name in error.headers}
+        kept = {
+            name: error.headers[name] for name in ("Allow", "Retry-After", "WWW-Authenticate") if name in error.headers
+        }
         return _problem(error.status, error.reason, detail, kept)
     except NewsreelError as error:
         logger.error("cannot answer %s: %s", request.path[:80], error)  # noqa: TRY400 one line
