@@ -78,12 +78,14 @@ class EncodedFrame:
 class Outlet(Protocol):
     """Where a reader's bytes go: a connection, seen by the fan-out."""
 
+    chunked: bool
+
     def ready(self) -> bool:
         """Tell whether the connection takes more without pushing back."""
         ...
 
-    def send(self, framed: bytes, plain: bytes) -> None:
-        """Hand over bytes: ``framed`` as one HTTP/1.1 chunk, ``plain`` without."""
+    def send(self, framed: bytes) -> bool:
+        """Hand over bytes, as HTTP/1.1 chunks where it is ``chunked``; tell whether it takes more."""
         ...
 
     def abort(self) -> None:
@@ -142,7 +144,7 @@ class Fanout:
                     continue
                 reader.cursor = self.head
                 if plain:
-                    reader.outlet.send(framed, plain)
+                    reader.outlet.send(framed if reader.outlet.chunked else plain)
             for reader in left:
                 self._fall_back(reader)
 
@@ -189,7 +191,7 @@ class Fanout:
         for readers in self._groups.values():
             for reader in readers:
                 if reader.outlet.ready():
-                    reader.outlet.send(framed, HEARTBEAT)
+                    reader.outlet.send(framed if reader.outlet.chunked else HEARTBEAT)
 
     def close(self) -> None:
         """Dismiss every reader, now and later. One that takes nothing is cut off: nobody waits for it."""

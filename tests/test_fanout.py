@@ -11,6 +11,8 @@ from publisher.fanout import EncodedFrame, Fanout, Reader, Sieve, chunk
 class Tap:
     """A connection that can be shut."""
 
+    chunked = True
+
     def __init__(self):
         self.taken = []
         self.open = True
@@ -18,9 +20,12 @@ class Tap:
     def ready(self):
         return self.open
 
-    def send(self, framed, plain):
-        assert framed == chunk(plain)
-        self.taken.append(plain)
+    def send(self, framed):
+        size, _, rest = framed.partition(b"\r\n")
+        self.taken.append(rest.removesuffix(b"\r\n"))
+        assert framed == chunk(self.taken[-1])
+        assert int(size, 16) == len(self.taken[-1])
+        return self.open
 
     def abort(self):
         self.open = None

@@ -18,7 +18,7 @@ from publisher.log.contract import Draft, LogError
 from publisher.log.memory import MemoryStore
 from publisher.press import RESETS, Billing
 from publisher.reel import Reel
-from publisher.web import stream as stream_module
+from publisher.web import connection as connection_module
 from publisher.web.site import Site
 from shared.event import ClockEvent, DeleteEvent, PostEvent, ResetEvent, UpdateEvent
 from shared.sse import StreamDecoder
@@ -236,7 +236,7 @@ async def test_what_is_reset_while_it_is_read_is_not_told_any_more():
 
 
 async def test_a_slow_reader_may_take_its_time_over_a_large_window_as_long_as_it_takes(monkeypatch):
-    monkeypatch.setattr(stream_module, "SLOW_SECONDS", 0.4)
+    monkeypatch.setattr(connection_module, "SLOW_SECONDS", 0.4)
     async with newsroom() as room:
         seq = await room.posts(100, content_html=f"<p>{'x' * 80_000}</p>")
         await room.pressed(seq)
@@ -253,7 +253,7 @@ async def test_a_slow_reader_may_take_its_time_over_a_large_window_as_long_as_it
 
 
 async def test_who_takes_nothing_is_cut_off_and_costs_the_others_nothing(monkeypatch):
-    monkeypatch.setattr(stream_module, "SLOW_SECONDS", 0.2)
+    monkeypatch.setattr(connection_module, "SLOW_SECONDS", 0.2)
     async with newsroom() as room:
         await room.pressed(await room.posts(100, content_html=f"<p>{'x' * 60_000}</p>"))
         async with Listener(room, buffer=4096) as stalled:

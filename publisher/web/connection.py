@@ -1,0 +1,238 @@
+"""A stream's connection: taken over from aiohttp once the head of the answer is out, so that it costs little.
+
+A request that became a stream needs no HTTP any more: no parser, no request, no task. Bytes are offered to the kernel
+directly; what it does not take waits here as a reference to bytes that all readers share, never as a copy, and the
+transport tells when there is room again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from typing import TYPE_CHECKING, Protocol, Self
+
+from aiohttp import web
+from aiohttp.http import HttpVersion11
+
+from publisher.fanout import chunk
+from shared.wire import EVENT_STREAM
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aiohttp.abc import AbstractStreamWriter
+    from aiohttp.web_protocol import RequestHandler
+
+SLOW_SECONDS = 30.0
+"""How long a connection may refuse to take more before it is closed; the reader resumes where it stood."""
+UNSENT_BYTES = 16_384
+"""Most bytes that wait unsent in the kernel (TCP_NOTSENT_LOWAT): a stalled reader shows soon and costs little."""
+PIECE_BYTES = 64 * 1024
+"""Most bytes handed to a connection before it must have taken them: what a reader holds of the server's memory."""
+WAITING_BYTES = 2_048
+"""Of what the kernel does not take, this much is copied to the transport, which then waits until it can be sent."""
+DEAD_MS = 60_000
+"""How long sent bytes may stay unacknowledged before the kernel gives a connection up (TCP_USER_TIMEOUT)."""
+
+HEADERS = {
+    "Content-Type": EVENT_STREAM,
+    "Cache-Control": "no-cache, no-transform",
+    "X-Accel-Buffering": "no",
+    "Access-Control-Allow-Origin": "*",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class Driver(Protocol):
+    """Who feeds a connection without waiting for it."""
+
+    def room(self) -> None:
+        """The connection takes more again."""
+
+    def gone(self) -> None:
+        """The connection is closed."""
+
+
+class Connection(asyncio.Protocol):
+    """A reader's connection. Whoever feeds it either waits (``write``), or offers (``send``) and sets a ``driver``.
+
+    Attributes:
+        chunked: bytes go out in HTTP/1.1's chunked coding; what is offered to ``send`` is framed already.
+        driver: told when there is room again, and of the end.
+    """
+
+    __slots__ = ("_fd", "_http", "_paused", "_rest", "_transport", "_waiter", "chunked", "driver")
+
+    def __init__(self, transport: asyncio.Transport, http: RequestHandler, *, chunked: bool) -> None:
+        self.chunked = chunked
+        self.driver: Driver | None = None
+        self._transport = transport
+        self._http: RequestHandler | None = http
+        self._paused = http.writing_paused
+        self._rest: memoryview | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        sock = transport.get_extra_info("socket")
+        self._fd: int = sock.fileno()
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_MS)
+        transport.set_write_buffer_limits(high=0)
+        transport.set_protocol(self)
+        transport.resume_reading()  # all that can come is the end, and that must be noticed
+
+    @classmethod
+    async def open(cls, request: web.Request, headers: Mapping[str, str] = HEADERS) -> Self:
+        """Send the head of the answer, and take the connection over from aiohttp.
+
+        The request's handler is cancelled when the reader leaves, until it returns ``answer()``.
+
+        Raises:
+            ConnectionResetError: the reader has left.
+        """
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(request)
+        if request.transport is None or request.transport.is_closing():
+            raise ConnectionResetError("the reader left before the stream began")
+        return cls(request.transport, request.protocol, chunked=request.version >= HttpVersion11)
+
+    def answer(self) -> web.StreamResponse:
+        """Give what the handler is to return: aiohttp then forgets the request, and the connection lives on or not."""
+        return _Answered(self)
+
+    def let_go(self) -> None:
+        """Have aiohttp forget the request. Its handler is over; the connection is nobody's but ours."""
+        http, self._http = self._http, None
+        if http is not None:
+            http.transport = None  # so that it is not closed
+            http.connection_lost(None)
+
+    # For who waits.
+
+    async def write(self, body: bytes | bytearray) -> None:
+        """Write, in pieces: a reader that is slow but takes them may take its time over a large body.
+
+        Raises:
+            TimeoutError: it took nothing for ``SLOW_SECONDS``.
+            ConnectionResetError: it has left.
+        """
+        whole = memoryview(body)
+        for first in range(0, len(whole), PIECE_BYTES):
+            await self.drained()
+            piece = bytes(whole[first : first + PIECE_BYTES])
+            self.send(chunk(piece) if self.chunked else piece)
+        await self.drained()
+
+    async def drained(self) -> None:
+        """Wait until the connection takes more. Raises as ``write`` does."""
+        if self._paused:
+            self._waiter = asyncio.get_running_loop().create_future()
+            async with asyncio.timeout(SLOW_SECONDS):  # not wait_for, which can swallow a cancellation
+                await self._waiter
+        if self._fd < 0:
+            raise ConnectionResetError("the reader has left")
+
+    # For who offers.
+
+    def ready(self) -> bool:
+        """Tell whether the connection takes more without pushing back."""
+        return not self._paused and self._fd >= 0
+
+    def send(self, framed: bytes) -> bool:
+        """Hand over bytes, if it is ``ready``; tell whether it still is. What waits is not copied."""
+        try:
+            sent = os.write(self._fd, framed)
+        except BlockingIOError:
+            sent = 0
+        except OSError:  # it has left, which is told when the loop comes round
+            self.abort()
+            return False
+        if sent == len(framed):
+            return True
+        self._rest = memoryview(framed)[sent:]
+        return self._push()
+
+    def _push(self) -> bool:
+        """Offer what waits; tell whether all was taken."""
+        while self._rest is not None:
+            try:
+                sent = os.write(self._fd, self._rest)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                self.abort()
+                return False
+            waiting = self._rest[sent : sent + WAITING_BYTES]
+            self._rest = self._rest[sent + WAITING_BYTES :] or None
+            if waiting:
+                self._transport.write(waiting)
+            if self._paused:
+                return False
+        return True
+
+    def end(self, last: bytes = b"") -> None:
+        """End the answer in order, after the bytes ``last``; one that takes nothing is cut off."""
+        if not self.ready():
+            self.abort()
+            return
+        if self.chunked:
+            last = (chunk(last) if last else b"") + b"0\r\n\r\n"
+        if last:
+            self._transport.write(last)
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once, without sending what waits."""
+        self._rest = None
+        self._transport.abort()
+
+    # What the transport tells.
+
+    def data_received(self, data: bytes) -> None:
+        """Take no notice: who reads a stream has nothing more to say."""
+
+    def pause_writing(self) -> None:
+        """Note that the kernel takes no more."""
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        """Offer what waits, then tell that there is room."""
+        self._paused = False
+        if self._push():
+            self._wake()
+            if self.driver is not None:
+                self.driver.room()
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """Tell everybody who may wait."""
+        self._fd = -1
+        self._rest = None
+        self._wake()
+        http, self._http = self._http, None
+        if http is not None:
+            http.connection_lost(None)
+        driver, self.driver = self.driver, None
+        if driver is not None:
+            driver.gone()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+        self._waiter = None
+
+
+class _Answered(web.StreamResponse):
+    """What aiohttp gets for an answer that it need not send."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self._connection = connection
+
+    async def prepare(self, _request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Do nothing: the head is out."""
+        return None
+
+    async def write_eof(self, _data: object = b"") -> None:
+        """Do nothing but have aiohttp forget the request."""
+        self._connection.let_go()
