@@ -20,7 +20,7 @@ from publisher.library import Library, library_path
 from publisher.log.opening import open_store
 from publisher.press import Billing
 from publisher.reel import Reel
-from publisher.render.snapshot import Address
+from publisher.render.snapshot import Address, Brand
 from publisher.web.site import Site
 from publisher.when import spoken
 from shared.errors import NewsreelError, UsageError
@@ -68,6 +68,7 @@ class Server:
         self._store: LogStore | None = None
         self._library: Library | None = None
         self._site: Site | None = None
+        self._brand: Brand | None = None
         self.channels: dict[str, Channel] = {}
         self.url = ""
         """The public URL of the server, without a trailing slash."""
@@ -86,6 +87,8 @@ class Server:
         self._socket = _listen(server.host, server.port)
         self.local_url = _url_of(self._socket, server.host)
         self.url = server.public_url or self.local_url
+        name = server.publisher or urlsplit(self.url).hostname or "localhost"
+        self._brand = Brand(name, server.logo or f"{self.url}/icon.svg")
         steady = SteadyTime()
         self._store = await open_store(self._settings.log.url)
         self._library = Library.open(library_path(self._settings.log.url), self._store.epoch)
@@ -156,6 +159,8 @@ class Server:
             first_day=reel.start.date(),
             opened=steady.now(),
             window=settings.window,
+            began=reel.start,
+            brand=self._brand,
         )
         shelf = self._library.shelf(name)
         if settings.mode == "archive":

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from publisher.library import Filed, Shelf
     from publisher.log.contract import EventLog, Kind
     from publisher.projection import Projection
-    from publisher.render.snapshot import Mode
+    from publisher.render.snapshot import Brand, Mode
     from shared.event import Logged, ResetReason
     from shared.post import Post
 
@@ -61,6 +61,8 @@ class Billing:
         title: as the source has it.
         first_day: of the story; None for a channel that has no story yet.
         opened: when the channel was opened: an empty story's last change.
+        began: story time of the first post; None for a channel that has no story yet.
+        brand: who publishes.
         window: most posts that documents show.
     """
 
@@ -70,6 +72,8 @@ class Billing:
     first_day: date | None
     opened: datetime
     window: int = 100
+    began: datetime | None = None
+    brand: Brand | None = None
 
 
 class Press:
@@ -214,6 +218,8 @@ class Press:
             complete=shelf.count() <= billing.window,
             replay=self._replay_at(shelf.head),
             clock=clock_of(clock) if clock is not None else None,
+            began=billing.began,
+            brand=billing.brand,
         )
 
     @property

@@ -15,6 +15,7 @@ RSS = "application/rss+xml"
 JSON_FEED = "application/feed+json"
 EVENT_STREAM = "text/event-stream"
 HTML = "text/html"
+OPML = "text/x-opml"
 PROBLEM = "application/problem+json"
 
 JSON_FEED_VERSION = "https://jsonfeed.org/version/1.1"

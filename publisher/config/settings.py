@@ -17,11 +17,13 @@ from publisher.config.values import (
     Speed,
     Written,
     told,
+    web_address,
     web_root,
 )
 from publisher.intake import Wanted
 from publisher.projection import Timestamps
 from publisher.sources.options import Options
+from shared.text import clean_line
 
 RESERVED = frozenset({"healthz", "readyz", "metrics", "hub"})
 _CHANNEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?", re.ASCII)
@@ -39,6 +41,8 @@ class ServerSettings(_Table):
     public_url: Annotated[str, AfterValidator(lambda url: web_root(url) if url else "")] = ""
     heartbeat: Pause = timedelta(seconds=15)
     token_file: OptionalPath = None
+    publisher: Annotated[str, AfterValidator(clean_line)] = ""
+    logo: Annotated[str, AfterValidator(lambda url: web_address(url) if url else "")] = ""
 
 
 class LogSettings(_Table):

@@ -49,17 +49,22 @@ def told(parse: Any, text: str) -> object:
         raise ValueError(str(error)) from None
 
 
+def web_address(url: str) -> str:
+    """Check an http(s) address and give it as it is. Raises ValueError."""
+    try:
+        check_url(url)
+    except BadUrlError as error:
+        raise ValueError(str(error)) from None
+    return url
+
+
 def web_root(url: str) -> str:
     """Check the address under which readers reach a site, and give it without a slash at its end.
 
     Raises:
         ValueError: it is no http(s) address, or has more than a host and a path.
     """
-    try:
-        check_url(url)
-    except BadUrlError as error:
-        raise ValueError(str(error)) from None
-    parts = urlsplit(url)
+    parts = urlsplit(web_address(url))
     if parts.query or parts.fragment or parts.username is not None or not _WEB_ROOT.fullmatch(url):
         raise ValueError(f"{url!r} is no address of a site; write a host and a path, such as https://example.org/live")
     return url.rstrip("/")

@@ -50,8 +50,8 @@
     return element;
   }
 
-  function link(href, ...children) {
-    const element = make("a", "", ...children);
+  function link(href, name, ...children) {
+    const element = make("a", name, ...children);
     element.href = href;
     element.rel = "noopener noreferrer";
     return element;
@@ -69,7 +69,8 @@
     const line = make("p", "by", "By ");
     authors.forEach((author, place) => {
       if (place) line.append(place === authors.length - 1 ? " and " : ", ");
-      line.append(author.url ? link(author.url, author.name) : make("span", "", author.name));
+      line.append(author.url ? link(author.url, "p-author h-card", author.name)
+        : make("span", "p-author h-card", author.name));
       if (author._newsreel?.location) line.append(` in ${author._newsreel.location}`);
     });
     return line;
@@ -78,7 +79,7 @@
   function figure(image) {
     const element = make("figure", image.url ? "" : "unseen");
     if (image.url) {
-      const picture = document.createElement("img");
+      const picture = make("img", "u-photo");
       picture.loading = "lazy";
       picture.alt = "";
       picture.src = image.url;
@@ -97,39 +98,39 @@
     return item._newsreel.images || (item.image ? [{ url: item.image }] : []);
   }
 
-  function list(name, children) {
-    return make("ul", name, ...children.map((child) => make("li", "", child)));
+  function list(name, children, kind = "") {
+    return make("ul", name, ...children.map((child) => make("li", kind, child)));
   }
 
   function attachments(item) {
-    return (item.attachments || []).map((file) => link(file.url, file.title || file.mime_type));
+    return (item.attachments || []).map((file) => link(file.url, "", file.title || file.mime_type));
   }
 
   function article(item) {
     const facts = item._newsreel;
     const name = item.id.slice(item.id.indexOf("/") + 1).replaceAll(" ", "-");
     const at = spoken(moment(facts.story_time));
-    const time = make("time", "", at.time);
+    const time = make("time", "dt-published", at.time);
     time.dateTime = facts.story_time.replace(/\.\d+/, "");
-    const permalink = make("a", "", time);
+    const permalink = make("a", "u-url u-uid", time);
     permalink.href = item.url || `#${name}`;
     const marks = make("p", "marks",
       facts.pinned ? make("span", "", "Pinned") : null,
       facts.key_event ? make("span", "strong", "Key event") : null,
       facts.revision > 1 ? make("span", "", "Edited") : null);
-    const title = flowing(make("h2", facts.title_derived ? "derived" : "", item.title));
+    const title = flowing(make("h2", facts.title_derived ? "derived" : "p-name", item.title));
     title.id = `${name}-title`;
     const files = attachments(item);
-    const tags = item.tags ? list("tags", item.tags) : null;
+    const tags = item.tags ? list("tags", item.tags, "p-category") : null;
     if (tags) [...tags.children].forEach(flowing);
-    const element = make("article", `post${facts.key_event ? " key" : ""}${facts.pinned ? " pinned" : ""}`,
+    const element = make("article", `post h-entry${facts.key_event ? " key" : ""}${facts.pinned ? " pinned" : ""}`,
       make("p", "when", permalink, " ", make("span", "day", at.day), " ", make("span", "zone", at.zone), " ",
         make("span", "ago")),
       make("div", "what",
         marks.firstChild ? marks : null,
         title,
         item.authors ? byline(item.authors) : null,
-        item.content_html ? flowing(make("div", "body", ...parsed(item.content_html))) : null,
+        item.content_html ? flowing(make("div", "body e-content", ...parsed(item.content_html))) : null,
         ...figures(item).map(figure),
         files.length ? list("files", files) : null,
         tags));

@@ -11,9 +11,11 @@ import hashlib
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from publisher.render.jsonld import blog_posting, fragment, live_blog
 from publisher.when import offset, spoken, spoken_day
 from shared import __version__
 from shared.post import Image
@@ -30,11 +32,8 @@ MODES: dict[Mode, str] = {"live": "Live coverage", "replay": "Replay", "archive"
 
 _CSS = resources.files("publisher.render").joinpath("live.css").read_text("utf-8").strip()
 _JS = resources.files("publisher.render").joinpath("live.js").read_text("utf-8").strip()
-_ICON = (
-    "data:image/svg+xml,%3Csvg%20xmlns='http://www.w3.org/2000/svg'%20viewBox='0%200%2016%2016'%3E"
-    "%3Ccircle%20cx='8'%20cy='8'%20r='7'%20fill='%239c2a1d'/%3E%3Ccircle%20cx='8'%20cy='8'%20r='3'%20fill='%23fff'/%3E"
-    "%3C/svg%3E"
-)
+ICON = resources.files("publisher.render").joinpath("icon.svg").read_text("utf-8").strip()
+"""newsreel's mark, as an SVG document."""
 
 
 def _hash(text: str) -> str:
@@ -67,13 +66,21 @@ class Listing:
     atom: str
     rss: str
     json: str
+    language: str | None = None
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Listing:
         """List the channel of a snapshot."""
         address = snapshot.address
         return cls(
-            snapshot.title, snapshot.subtitle, snapshot.mode, address.root, address.atom, address.rss, address.json
+            snapshot.title,
+            snapshot.subtitle,
+            snapshot.mode,
+            address.root,
+            address.atom,
+            address.rss,
+            address.json,
+            snapshot.language,
         )
 
 
@@ -85,12 +92,26 @@ def live_page(snapshot: Snapshot) -> bytes:
     """
     events = snapshot.address.events
     stream = events.removeprefix(snapshot.address.root) if events else None
-    return _render("live.html", snapshot=snapshot, language=snapshot.language, mode=MODES[snapshot.mode], stream=stream)
+    return _render(
+        "live.html",
+        snapshot=snapshot,
+        language=snapshot.language,
+        mode=MODES[snapshot.mode],
+        stream=stream,
+        linked_data=live_blog(snapshot),
+    )
 
 
 def post_page(snapshot: Snapshot, post: Post) -> bytes:
     """Make the page of one released post; the snapshot tells of which channel."""
-    return _render("post.html", snapshot=snapshot, post=post, language=snapshot.language, mode=MODES[snapshot.mode])
+    return _render(
+        "post.html",
+        snapshot=snapshot,
+        post=post,
+        language=snapshot.language,
+        mode=MODES[snapshot.mode],
+        linked_data=blog_posting(snapshot, post),
+    )
 
 
 def channels_page(channels: Sequence[Listing]) -> bytes:
@@ -103,11 +124,6 @@ def _figures(post: Post) -> tuple[Image, ...]:
     if "<figure" in post.content_html or "<img" in post.content_html:
         return ()
     return post.images or ((Image(url=post.image),) if post.image else ())
-
-
-def _fragment(post: Post) -> str:
-    """Name a post within its page: its id without authority and channel, which has no white space."""
-    return post.id[post.id.find("/") + 1 :].replace(" ", "-")
 
 
 def _machine(moment: datetime) -> str:
@@ -136,9 +152,14 @@ _TEMPLATES.filters |= {
     "clock": _clock,
     "day": spoken_day,
     "figures": _figures,
-    "fragment": _fragment,
+    "fragment": fragment,
     "machine": _machine,
     "spoken": spoken,
     "zone": offset,
 }
-_TEMPLATES.globals |= {"css": _CSS, "js": _JS, "icon": _ICON, "version": __version__}
+_TEMPLATES.globals |= {
+    "css": _CSS,
+    "js": _JS,
+    "icon": "data:image/svg+xml," + quote(ICON, safe=" '/:="),
+    "version": __version__,
+}

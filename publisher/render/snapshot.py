@@ -62,6 +62,14 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class Brand:
+    """Who publishes: a name, and the URL of a logo."""
+
+    name: str
+    logo: str
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """What the documents show. ``posts`` are released (projected), newest first.
 
@@ -73,6 +81,7 @@ class Snapshot:
         position: where the log stood.
         complete: ``posts`` is the whole story so far, not only its newest part.
         clock: the replay's clock as it was last set, None where there is none.
+        began: story time of the story's first post; None where that is not known.
     """
 
     address: Address
@@ -87,3 +96,5 @@ class Snapshot:
     complete: bool
     replay: ReplayFacts | None = None
     clock: Clock | None = None
+    began: datetime | None = None
+    brand: Brand | None = None

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from aiohttp import hdrs, web
 
 from publisher.editions import PRINTINGS, Edition
-from publisher.render.page import Listing, channels_page, post_page
+from publisher.render.opml import channels_opml
+from publisher.render.page import ICON, Listing, channels_page, post_page
 from publisher.web.desk import TOKEN
 from publisher.web.documents import channel_links, respond
 from publisher.web.stream import stream
 from shared.errors import NewsreelError
 from shared.post import encode_json
-from shared.wire import HTML, PROBLEM
+from shared.wire import HTML, OPML, PROBLEM
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -54,6 +55,8 @@ class Site:
         if self._token is not None:
             app[TOKEN] = self._token
         app.router.add_get("/", self._index)
+        app.router.add_get("/channels.opml", self._opml)
+        app.router.add_get("/icon.svg", self._icon)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/{channel}", self._slash)
@@ -66,10 +69,20 @@ class Site:
         return app
 
     async def _index(self, request: web.Request) -> web.Response:
-        channels = self._channels.values()
-        body = channels_page([Listing.of(channel.editions.current) for channel in channels])
-        changed = max((channel.press.changed for channel in channels), default=self._opened)
-        return respond(request, Edition(body, f"{HTML}; charset=utf-8", changed))
+        return respond(request, Edition(channels_page(self._listings()), f"{HTML}; charset=utf-8", self._changed()))
+
+    async def _opml(self, request: web.Request) -> web.Response:
+        body = channels_opml(self._listings(), self._changed())
+        return respond(request, Edition(body, f"{OPML}; charset=utf-8", self._changed()))
+
+    async def _icon(self, request: web.Request) -> web.Response:
+        return respond(request, Edition(ICON.encode(), "image/svg+xml", self._opened))
+
+    def _listings(self) -> list[Listing]:
+        return [Listing.of(channel.editions.current) for channel in self._channels.values()]
+
+    def _changed(self) -> datetime:
+        return max((channel.press.changed for channel in self._channels.values()), default=self._opened)
 
     async def _page(self, request: web.Request) -> web.Response:
         channel = self._channel(request)

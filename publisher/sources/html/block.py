@@ -194,7 +194,8 @@ def _is_heading(element: HtmlElement) -> bool:
 
 
 def _is_body(element: HtmlElement) -> bool:
-    return "articlebody" in (element.get("itemprop") or "").lower().split()
+    # e-content is the body's class in microformats, which newsreel's own pages have.
+    return "articlebody" in (element.get("itemprop") or "").lower().split() or "e-content" in classes(element)
 
 
 def _take(inner: HtmlElement, element: HtmlElement) -> None:
