@@ -46,11 +46,12 @@ class UpdateEvent(Frozen):
 
 
 class DeleteEvent(Frozen):
-    """A post was taken away."""
+    """A post was taken away. ``withdrawn``: by its publisher, for good, so that no rerun and no archive shows it."""
 
     kind: Literal["delete"] = "delete"
     id: str
     story_time: AwareDatetime
+    withdrawn: bool = False
 
 
 class ResetEvent(Frozen):

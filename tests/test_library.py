@@ -214,7 +214,7 @@ def test_who_walks_through_the_history_does_not_drive_the_window_out_of_the_cach
 
 
 def test_tombstones_have_an_end_however_many_fall_at_once(shelf, monkeypatch):
-    monkeypatch.setattr("publisher.library.shelf.MOST_TOMBSTONES", 3)
+    monkeypatch.setattr("publisher.library.history.MOST_TOMBSTONES", 3)
     shelf.file([post(f"p{n}", n) for n in range(1, 6)])
     shelf.file([delete(f"p{n}", 10 + n) for n in range(1, 6)])
     assert slugs(shelf.tombstones(9)) == ["p5", "p4", "p3"]
@@ -256,15 +256,16 @@ def test_a_window_is_the_same_from_the_cache_and_from_the_file(library, shelf):
 
 
 def test_ended_takes_are_swept_away_with_later_filings(library, shelf, monkeypatch):
-    monkeypatch.setattr(stacks, "SWEPT_POSTS", 3)
+    monkeypatch.setattr(stacks, "SWEPT_VERSIONS", 3)
     shelf.file([post(f"p{n}", n, ADA) for n in range(1, 21)])
     shelf.file([reset(21), post("a", 22, BEN)])
     rows = []
     for seq in range(23, 40):
         shelf.file([update("a", seq, BEN)])
-        rows.append(library._stacks.execute("SELECT count(*) FROM post").fetchone()[0])
+        ended = library._stacks.execute("SELECT count(*) FROM version WHERE take < ?", (shelf.history.take,))
+        rows.append(ended.fetchone()[0])
     assert all(after <= before for before, after in pairwise(rows))
-    assert rows[-1] == 1
+    assert rows[-1] == 0
     for table in ("take", "author", "credit"):
         assert library._stacks.execute(f"SELECT count(*) FROM {table}").fetchone() == (1,)
     assert slugs(shelf.window(9)) == ["a"]
@@ -338,6 +339,87 @@ def test_it_agrees_with_the_story_however_it_is_filed(tmp_path_factory, steps, c
         one_by_one.shelf("harbour").file([one])
     assert everything(one_by_one.shelf("harbour")) == kept
     one_by_one.close()
+
+
+# What stood when.
+
+
+def moments(shelf, *minutes):
+    return [shelf.history.timeline().seq_at(make_post(minutes=minute).date_published) for minute in minutes]
+
+
+def stands(shelf):
+    found = [shelf.find(slug) for slug in "abcdefgh"]
+    slots = [(shelf.slot(first, 2), shelf.slot_version(first, 2)) for first in (0, 2, 4)]
+    return (
+        shelf.window(99), shelf.window(2), shelf.count(), shelf.releases, shelf.tombstones(3), shelf.authors(), found,
+        slots,
+    )  # fmt: skip
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(WEIGHED, max_size=40))
+def test_it_remembers_how_it_stood_after_every_event_of_the_take(steps):
+    library = Library.open(":memory:", "k3f9")
+    shelf = library.shelf("harbour")
+    stood = {}
+    for one in told(steps):
+        if isinstance(one.event, ResetEvent):
+            stood.clear()
+        shelf.file([one])
+        stood[one.seq] = stands(shelf)
+    assert {seq: stands(shelf.at(seq)) for seq in stood} == stood
+    library.close()
+
+
+def test_the_timeline_follows_the_log_and_never_falls(shelf):
+    shelf.file([post("a", 1), update("b", 3), update("a", 5)])
+    assert moments(shelf, -1, 0, 2, 3, 4, 5, 99) == [0, 1, 1, 3, 3, 5, 5]
+    shelf.file([clock(6), logged(7, PostEvent(post=make_post("late", minutes=2))), update("b", 9)])
+    assert moments(shelf, 4, 5, 8, 9) == [3, 7, 7, 9]  # told of late, so it is known late
+    shelf.file([reset(10), post("a", 11)])
+    assert moments(shelf, -1, 0, 99) == [0, 11, 11]
+
+
+def test_events_are_told_in_order_from_any_place(shelf):
+    shelf.file([post("a", 1), post("b", 3), update("a", 5), delete("b", 6), post("b", 7)])
+    assert [(one.slug, one.seq, one.deleted) for one in shelf.history.events(1, 6, 99)] == [
+        ("b", 3, False), ("a", 5, False), ("b", 6, True),
+    ]  # fmt: skip
+    assert [one.seq for one in shelf.history.events(0, 99, 2)] == [1, 3]
+
+
+def test_what_was_withdrawn_never_was_but_its_readers_are_told(shelf):
+    gone = logged(6, DeleteEvent(id="a", story_time=NOW, withdrawn=True))
+    shelf.file([post("a", 1, ADA), post("b", 2, BEN), update("a", 3, ADA_AWAY), delete("b", 4), post("c", 5, BEN)])
+    shelf.history.timeline()
+    shelf.file([gone])
+    assert slugs(shelf.tombstones(9)) == ["a", "b"]
+    assert (shelf.find("a").deleted, shelf.count(), slugs(shelf.window(9))) == (True, 1, ["c"])
+    assert shelf.authors() == (BEN,)
+    assert shelf.changed == gone.released_at
+    for seq, out in {1: [], 2: ["b"], 3: ["b"], 4: [], 5: ["c"], 6: ["c"]}.items():
+        past = shelf.at(seq)
+        assert (slugs(past.window(9)), past.count()) == (out, len(out))
+        assert past.find("a") is None
+        assert "a" not in slugs(past.tombstones(9))
+        assert past.authors() in {(), (BEN,)}
+    assert list(shelf.history.timeline().seqs) == [2, 4, 5]
+    assert [one.slug for one in shelf.history.events(0, 99, 99)] == ["b", "b", "c"]
+    shelf.file([post("a", 7, ADA)])
+    assert slugs(shelf.at(7).window(9)) == ["a", "c"]
+
+
+def test_the_past_survives_a_restart_and_the_pruning_of_the_log(tmp_path):
+    library = filled(tmp_path / "library")
+    library.shelf("harbour").file([update("c", 7, BEN), delete("c", 8)])
+    library.close()
+    library = Library.open(tmp_path / "library", "k3f9")
+    shelf = library.shelf("harbour")
+    assert [shelf.at(seq).find("c") and shelf.at(seq).find("c").seq for seq in (5, 6, 7, 8)] == [None, 6, 7, 8]
+    assert list(shelf.history.timeline().seqs) == [6, 7, 8]
+    assert shelf.at(7).changed == NOW + timedelta(seconds=7)
+    library.close()
 
 
 async def test_rebuilding_from_a_log_gives_the_same(tmp_path):

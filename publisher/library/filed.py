@@ -1,4 +1,4 @@
-"""What stands on a shelf: a post or its tombstone, as the library's file holds it and as it is kept parsed."""
+"""What stands on a shelf: a version of a post, or its tombstone, as the library's file holds it and as kept parsed."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from datetime import datetime
 
 from shared.post import Post
 
-COLUMNS = "slug, first_seq, first_released, seq, released, story_time, gone_after IS NOT NULL, post, ordinal"
-"""What ``filed_of`` reads, as the columns of a ``SELECT`` from the table of posts."""
+COLUMNS = "slug, first_seq, first_released, seq, released, story_time, post IS NULL, post, ordinal"
+"""What ``filed_of`` reads, as the columns of a ``SELECT`` from the table of versions."""
 
 Row = tuple[str, int, str, int, str, str, int, str | None, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """A post as it stands on the shelf, or the tombstone of one.
+    """A version of a post, or the tombstone of one.
 
     Attributes:
         slug: the post's id within its channel.
-        post: the newest version, in story time; None on a tombstone.
+        post: the version, in story time; None on a tombstone.
         first_seq: sequence number of the event that first released it (in this take, and since its last deletion).
         first_released: when that was.
         seq: sequence number of the event that brought this version, or took the post away.
         released: when that was.
         deleted: it is a tombstone.
-        story_time: of that newest event: when the post was made, changed or taken away in the world.
+        story_time: of that event: when the post was made, changed or taken away in the world.
         ordinal: how many posts had been released first before this one was (in this take), from 0.
     """
 
@@ -42,23 +42,22 @@ class Filed:
 
 
 class Cache:
-    """Posts, parsed: those that were asked for or filed last, so that a window is not parsed at each ask."""
+    """Versions, parsed: those that were asked for or filed last, so that a window is not parsed at each ask."""
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._filed: OrderedDict[tuple[int, str], Filed] = OrderedDict()
+        self._filed: OrderedDict[tuple[int, int], Filed] = OrderedDict()
 
-    def get(self, take: int, slug: str) -> Filed | None:
-        """Find an entry and keep it longer."""
-        filed = self._filed.get((take, slug))
+    def get(self, take: int, seq: int) -> Filed | None:
+        """Find a version and keep it longer."""
+        filed = self._filed.get((take, seq))
         if filed is not None:
-            self._filed.move_to_end((take, slug))
+            self._filed.move_to_end((take, seq))
         return filed
 
     def put(self, take: int, filed: Filed) -> None:
-        """Keep an entry, in the place of an older version of it."""
-        self._filed[take, filed.slug] = filed
-        self._filed.move_to_end((take, filed.slug))
+        """Keep a version."""
+        self._filed[take, filed.seq] = filed
         if len(self._filed) > self._size:
             self._filed.popitem(last=False)
 

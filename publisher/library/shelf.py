@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from publisher.library.filed import COLUMNS, Filed, filed_of
+from publisher.library.filed import Filed
+from publisher.library.history import NOW, History, Past, microseconds
 from shared.event import ClockEvent, DeleteEvent, PostEvent, ResetEvent, UpdateEvent
-from shared.post import Author
 
 if TYPE_CHECKING:
     import sqlite3
@@ -16,11 +16,7 @@ if TYPE_CHECKING:
     from publisher.library.filed import Cache
     from publisher.library.stacks import Stacks
     from shared.event import Logged
-    from shared.post import Post
-
-_SEQ_LIMIT = 2**63 - 1
-MOST_TOMBSTONES = 1000
-"""However many posts are taken away at once, documents carry so many tombstones."""
+    from shared.post import Author, Post
 
 
 class Shelf:
@@ -31,6 +27,7 @@ class Shelf:
         changed: release time of the newest change, deletions and resets included; None before any.
         clock: the replay's clock as it was last set, None where there is none.
         last_reset: sequence number and event of the newest reset, None before any.
+        history: of the present take: what stood when. Another object after a reset.
     """
 
     def __init__(self, stacks: Stacks, cache: Cache, channel: str, epoch: str) -> None:
@@ -55,21 +52,25 @@ class Shelf:
     def _load(self) -> None:
         """Take over what the file says."""
         row = self._execute(
-            "SELECT id, take, head, posts, releases, changed, reset_seq, reset FROM shelf WHERE channel = ?",
+            "SELECT id, take, head, posts, releases, axis, changed, reset_seq, reset FROM shelf WHERE channel = ?",
             (self._channel,),
         ).fetchone()
         self._id: int
-        self._take: int
         self._posts: int  # that are out
         self._releases: int  # first releases in this take, those of posts that are gone by now included
+        self._axis: int | None  # story time of the latest event of this take, in microseconds; None before any
         self.head: int
-        self._id, self._take, self.head, self._posts, self._releases, changed, reset_seq, reset = row
+        self._id, take, self.head, self._posts, self._releases, self._axis, changed, reset_seq, reset = row
+        self.history = self._history_of(take)
         self.changed = datetime.fromisoformat(changed) if changed else None
         self.last_reset = (reset_seq, ResetEvent.model_validate_json(reset)) if reset else None
-        self._clock_set = _SEQ_LIMIT
-        self.clock = self.clock_at(_SEQ_LIMIT - 1)
+        self._clock_set = NOW
+        self.clock = self.clock_at(NOW - 1)
         self._clock_set = self._execute("SELECT max(seq) FROM clock WHERE shelf = ?", (self._id,)).fetchone()[0] or 0
         self._authors: tuple[Author, ...] | None = None
+
+    def _history_of(self, take: int) -> History:
+        return History(self._stacks, self._cache, take)
 
     # Filing.
 
@@ -101,7 +102,7 @@ class Shelf:
     def clear(self) -> None:
         """Empty the shelf, to be filed anew from the log's oldest event: it is behind what the log still holds."""
         with self._stacks.transaction():
-            self._stacks.end_take(self._take)
+            self._stacks.end_take(self.history.take)
             self._execute("DELETE FROM clock WHERE shelf = ?", (self._id,))
             self._execute("DELETE FROM shelf WHERE id = ?", (self._id,))
             self._begin()
@@ -110,13 +111,14 @@ class Shelf:
     def _save(self) -> None:
         reset_seq, reset = self.last_reset or (None, None)
         self._execute(
-            "UPDATE shelf SET take = ?, head = ?, posts = ?, releases = ?, changed = ?, reset_seq = ?, reset = ? "
-            "WHERE id = ?",
+            "UPDATE shelf SET take = ?, head = ?, posts = ?, releases = ?, axis = ?, changed = ?, reset_seq = ?, "
+            "reset = ? WHERE id = ?",
             (
-                self._take,
+                self.history.take,
                 self.head,
                 self._posts,
                 self._releases,
+                self._axis,
                 self.changed.isoformat() if self.changed else None,
                 reset_seq,
                 reset.to_json().decode() if reset else None,
@@ -128,12 +130,13 @@ class Shelf:
         match logged.event:
             case PostEvent(post=post) | UpdateEvent(post=post):
                 self._put(post, logged)
-            case DeleteEvent(id=slug):
-                self._take_away(slug, logged)
+            case DeleteEvent(id=slug, withdrawn=withdrawn):
+                self._take_away(slug, logged, withdrawn=withdrawn)
             case ResetEvent() as reset:
-                self._stacks.end_take(self._take)
-                self._take = self._stacks.begin_take()
+                self._stacks.end_take(self.history.take)
+                self.history = self._history_of(self._stacks.begin_take())
                 self._posts = self._releases = 0
+                self._axis = None
                 self._authors = None
                 self.last_reset = (logged.seq, reset)
                 self.changed = logged.released_at
@@ -144,102 +147,117 @@ class Shelf:
     def _standing(self, slug: str) -> tuple[int, str, int, bool] | None:
         """Give first release, ordinal and whether it is a tombstone, without reading the post."""
         row: tuple[int, str, int, bool] | None = self._execute(
-            "SELECT first_seq, first_released, ordinal, gone_after IS NOT NULL FROM post WHERE take = ? AND slug = ?",
-            (self._take, slug),
+            "SELECT first_seq, first_released, ordinal, post IS NULL FROM version WHERE take = ? AND slug = ? "
+            "ORDER BY seq DESC LIMIT 1",
+            (self.history.take, slug),
         ).fetchone()
         return row
 
     def _put(self, post: Post, logged: Logged) -> None:
-        released = logged.released_at.isoformat()
         first_seq, first_released, ordinal, gone = self._standing(post.id) or (0, "", 0, True)
         if gone:
-            first_seq, first_released, ordinal = logged.seq, released, self._releases
+            first_seq, first_released, ordinal = logged.seq, logged.released_at.isoformat(), self._releases
             self._posts += 1
             self._releases += 1
-        story_time = logged.event.story_time
-        self._execute(
-            "INSERT OR REPLACE INTO post "
-            "(take, slug, first_seq, first_released, ordinal, seq, released, story_time, post) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                self._take,
-                post.id,
-                first_seq,
-                first_released,
-                ordinal,
-                logged.seq,
-                released,
-                story_time.isoformat(),
-                post.to_json().decode(),
-            ),
-        )
-        self._credit(first_seq, post.authors)
-        self.changed = logged.released_at
-        first = datetime.fromisoformat(first_released)
-        self._cache.put(
-            self._take,
-            Filed(
-                post.id,
-                post,
-                first_seq,
-                first,
-                logged.seq,
-                logged.released_at,
-                deleted=False,
-                story_time=story_time,
-                ordinal=ordinal,
-            ),
-        )
+        self._add(logged, post.id, post, (first_seq, first_released, ordinal))
+        self._credit(first_seq, post.authors, logged.seq)
 
-    def _take_away(self, slug: str, logged: Logged) -> None:
+    def _take_away(self, slug: str, logged: Logged, *, withdrawn: bool) -> None:
         first_seq, first_released, ordinal, gone = self._standing(slug) or (0, "", 0, True)
+        if withdrawn:
+            self._withdraw(slug)
+            self.changed = logged.released_at
         if gone:
             return
+        self._posts -= 1
+        self._add(logged, slug, None, (first_seq, first_released, ordinal), withdrawn=withdrawn)
+        if not withdrawn:
+            self._execute(
+                "UPDATE version SET gone = ? WHERE take = ? AND seq = ?", (logged.seq, self.history.take, first_seq)
+            )
+            self._credit(first_seq, (), logged.seq)
+
+    def _add(
+        self, logged: Logged, slug: str, post: Post | None, first: tuple[int, str, int], *, withdrawn: bool = False
+    ) -> None:
+        """Add a version, or a tombstone, to the history; ``first`` is its first release: event, moment, ordinal."""
         story_time = logged.event.story_time
+        moment = microseconds(story_time)
+        self._axis = moment if self._axis is None else max(self._axis, moment)
         self._execute(
-            "UPDATE post SET seq = ?, released = ?, story_time = ?, gone_after = ?, post = NULL "
-            "WHERE take = ? AND slug = ?",
+            "INSERT INTO version (take, seq, axis, posts, releases, withdrawn, slug, first_seq, first_released, "
+            "ordinal, released, story_time, post) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
+                self.history.take,
                 logged.seq,
+                self._axis,
+                self._posts,
+                self._releases,
+                withdrawn,
+                slug,
+                *first,
                 logged.released_at.isoformat(),
                 story_time.isoformat(),
-                self._releases,
-                self._take,
-                slug,
+                post.to_json().decode() if post is not None else None,
             ),
         )
-        self._credit(first_seq, ())
-        self._posts -= 1
         self.changed = logged.released_at
-        first = datetime.fromisoformat(first_released)
+        first_seq, first_released, ordinal = first
         self._cache.put(
-            self._take,
+            self.history.take,
             Filed(
                 slug,
-                None,
+                post,
                 first_seq,
-                first,
+                datetime.fromisoformat(first_released),
                 logged.seq,
                 logged.released_at,
-                deleted=True,
+                deleted=post is None,
                 story_time=story_time,
                 ordinal=ordinal,
             ),
         )
 
-    def _credit(self, first_seq: int, authors: tuple[Author, ...]) -> None:
-        """Note who wrote the post that was first released at ``first_seq``, in the place of what was noted."""
-        known = self._execute("DELETE FROM credit WHERE take = ? AND first_seq = ?", (self._take, first_seq)).rowcount
-        for place, author in enumerate(dict.fromkeys(author.to_json().decode() for author in authors)):
+    def _withdraw(self, slug: str) -> None:
+        """Take a post out of the history, as if it had never been."""
+        take = self.history.take
+        lives = self._execute(
+            "SELECT seq, gone FROM version WHERE take = ? AND slug = ? AND seq = first_seq", (take, slug)
+        ).fetchall()
+        for born, gone in lives:
+            # The releases are counted on as if it had been: places in archives are for ever.
             self._execute(
-                "INSERT INTO author (take, author) VALUES (?, ?) ON CONFLICT DO NOTHING", (self._take, author)
+                "UPDATE version SET posts = posts - 1 WHERE take = ? AND seq >= ? AND seq < ?",
+                (take, born, NOW if gone is None else gone),
             )
+            self._execute("DELETE FROM credit WHERE take = ? AND first_seq = ?", (take, born))
+        self._execute("DELETE FROM version WHERE take = ? AND slug = ?", (take, slug))
+        self._authors = None
+        self.history.forget_line()
+
+    def _credit(self, first_seq: int, authors: tuple[Author, ...], since: int) -> None:
+        """Note who wrote the post that was first released at ``first_seq``, in the place of what was noted."""
+        take = self.history.take
+        credited = [author.to_json().decode() for author in dict.fromkeys(authors)]
+        noted = self._execute(
+            "SELECT author.author FROM credit JOIN author ON author.id = credit.author "
+            "WHERE credit.take = ? AND first_seq = ? AND until IS NULL ORDER BY place",
+            (take, first_seq),
+        ).fetchall()
+        if credited == [author for (author,) in noted]:
+            return
+        self._execute(
+            "UPDATE credit SET until = ? WHERE take = ? AND first_seq = ? AND until IS NULL", (since, take, first_seq)
+        )
+        for place, author in enumerate(credited):
+            self._execute("INSERT INTO author (take, author) VALUES (?, ?) ON CONFLICT DO NOTHING", (take, author))
             self._execute(
-                "INSERT INTO credit SELECT take, ?, ?, id FROM author WHERE take = ? AND author = ?",
-                (first_seq, place, self._take, author),
+                "INSERT INTO credit (take, first_seq, since, place, author) "
+                "SELECT take, ?, ?, ?, id FROM author WHERE take = ? AND author = ?",
+                (first_seq, since, place, take, author),
             )
         # Whoever signs a new post stands behind those who are there: the list need not be asked for again.
-        fresh = self._authors is not None and not known
+        fresh = self._authors is not None and since == first_seq
         self._authors = tuple(dict.fromkeys((*(self._authors or ()), *authors))) if fresh else None
 
     # Asking.
@@ -259,74 +277,38 @@ class Shelf:
         return self.last_reset[1].take if self.last_reset else 1
 
     def slot(self, first: int, size: int) -> list[Filed]:
-        """List the posts and tombstones whose ordinals begin at ``first`` and are ``size`` in a row, newest first.
-
-        They are read past the cache: who walks through the history shall not drive the window out of it.
-        """
-        rows = self._execute(
-            f"SELECT {COLUMNS} FROM post WHERE take = ? AND ordinal >= ? AND ordinal < ? "  # noqa: S608 a constant
-            "ORDER BY ordinal DESC",
-            (self._take, first, first + size),
-        ).fetchall()
-        return [filed_of(row) for row in rows]
+        """List the posts and tombstones whose ordinals begin at ``first`` and are ``size`` in a row, newest first."""
+        return self.history.slot(first, size)
 
     def slot_version(self, first: int, size: int) -> tuple[int, int]:
         """Give what changes whenever one of ``slot``'s posts does: how many there are, and the newest event of them."""
-        count, newest = self._execute(
-            "SELECT count(*), coalesce(max(seq), 0) FROM post WHERE take = ? AND ordinal >= ? AND ordinal < ?",
-            (self._take, first, first + size),
-        ).fetchone()
-        return count, newest
+        return self.history.slot_version(first, size)
 
     def window(self, size: int) -> list[Filed]:
         """List the ``size`` posts that were first released last, newest first."""
-        return self.older(_SEQ_LIMIT, size)
+        return self.history.older(NOW, size)
 
     def older(self, before: int, size: int) -> list[Filed]:
         """List the ``size`` posts that were first released last before sequence number ``before``, newest first."""
-        rows = self._execute(
-            "SELECT slug FROM post WHERE take = ? AND gone_after IS NULL AND first_seq < ? "
-            "ORDER BY first_seq DESC LIMIT ?",
-            (self._take, before, size),
-        ).fetchall()
-        return [filed for (slug,) in rows if (filed := self.find(slug)) is not None]
+        return self.history.older(before, size)
 
     def find(self, slug: str) -> Filed | None:
         """Find a post or its tombstone by its slug."""
-        cached = self._cache.get(self._take, slug)
-        if cached is not None:
-            return cached
-        row = self._execute(
-            f"SELECT {COLUMNS} FROM post WHERE take = ? AND slug = ?",  # noqa: S608 a constant
-            (self._take, slug),
-        ).fetchone()
-        if row is None:
-            return None
-        filed = filed_of(row)
-        self._cache.put(self._take, filed)
-        return filed
+        return self.history.find(slug)
 
     def tombstones(self, size: int) -> list[Filed]:
-        """List the newest tombstones, newest first; each stands until ``size`` further posts have been released."""
-        rows = self._execute(
-            f"SELECT {COLUMNS} FROM post WHERE take = ? AND gone_after > ? "  # noqa: S608 a constant
-            "ORDER BY gone_after DESC, seq DESC LIMIT ?",
-            (self._take, self._releases - size, MOST_TOMBSTONES),
-        ).fetchall()
-        return [filed_of(row) for row in rows]
+        """List the tombstones, newest first; each stands until ``size`` further posts have been released."""
+        return self.history.tombstones(size)
 
     def authors(self) -> tuple[Author, ...]:
         """List the authors of the posts that are out, each once, in order of first appearance."""
         if self._authors is None:
-            # One look into an index an author: how many posts each has written costs nothing.
-            first = "(SELECT {} FROM credit WHERE credit.author = author.id ORDER BY first_seq, place LIMIT 1)"
-            rows = self._execute(
-                f"SELECT author, {first.format('first_seq')} AS first, {first.format('place')} AS place "  # noqa: S608
-                "FROM author WHERE take = ? AND first IS NOT NULL ORDER BY first, place",
-                (self._take,),
-            )
-            self._authors = tuple(Author.model_validate_json(author) for author, _, _ in rows)
+            self._authors = self.history.authors()
         return self._authors
+
+    def at(self, seq: int) -> Past:
+        """Give the shelf as it stood after the event ``seq`` of the present take; never later than now."""
+        return Past(self.history, min(seq, self.head))
 
     def clock_at(self, seq: int) -> ClockEvent | None:
         """Give the clock as it was last set at or before ``seq``, resets or no."""

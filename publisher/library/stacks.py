@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 APPLICATION_ID = 0x6E726C62  # "nrlb"
-SCHEMA_VERSION = 2
-SWEPT_POSTS = 100
-"""Posts of ended takes that are deleted with each filing, so that the reset of a long story never stops the loop."""
+SCHEMA_VERSION = 3
+SWEPT_VERSIONS = 100
+"""Versions of ended takes that are deleted with each filing, so that the reset of a long story never stops the loop."""
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _TABLES = (
@@ -33,38 +33,49 @@ _TABLES = (
         head INTEGER NOT NULL DEFAULT 0,
         posts INTEGER NOT NULL DEFAULT 0,
         releases INTEGER NOT NULL DEFAULT 0,
+        axis INTEGER,
         changed TEXT,
         reset_seq INTEGER,
         reset TEXT
     )""",
-    # A tombstone has no post, and knows how many posts had been released first when it was put up. The ordinal of a
-    # post says how many had been when it was: archive documents are cut by it, so that the cut never moves.
-    """CREATE TABLE post (
+    # A row an event: a version of a post, or a tombstone, which has no post. ``first_seq`` is the event that first
+    # released the post; that event's own row knows when the post was ``gone``. ``axis`` is the effective story time in
+    # microseconds; ``posts`` and ``releases`` are what had been counted by then; ``ordinal`` says how many posts had
+    # been released first when this one was: archive documents are cut by it, so that the cut never moves.
+    """CREATE TABLE version (
         id INTEGER PRIMARY KEY,
         take INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        axis INTEGER NOT NULL,
+        posts INTEGER NOT NULL,
+        releases INTEGER NOT NULL,
+        withdrawn INTEGER NOT NULL DEFAULT 0,
+        gone INTEGER,
         slug TEXT NOT NULL,
         first_seq INTEGER NOT NULL,
         first_released TEXT NOT NULL,
         ordinal INTEGER NOT NULL,
-        seq INTEGER NOT NULL,
         released TEXT NOT NULL,
         story_time TEXT NOT NULL,
-        gone_after INTEGER,
-        post TEXT,
-        UNIQUE (take, slug)
+        post TEXT
     )""",
-    "CREATE INDEX post_out ON post (take, first_seq, slug) WHERE gone_after IS NULL",
-    "CREATE INDEX post_slot ON post (take, ordinal, seq)",
-    "CREATE INDEX post_gone ON post (take, gone_after) WHERE gone_after IS NOT NULL",
+    "CREATE UNIQUE INDEX version_line ON version (take, seq, withdrawn, axis)",
+    "CREATE INDEX version_of_post ON version (take, slug, seq)",
+    "CREATE INDEX version_born ON version (take, seq, gone, slug) WHERE seq = first_seq",
+    "CREATE INDEX version_slot ON version (take, ordinal) WHERE seq = first_seq",
+    "CREATE INDEX version_gone ON version (take, releases, seq) WHERE post IS NULL",
     "CREATE TABLE author (id INTEGER PRIMARY KEY, take INTEGER NOT NULL, author TEXT NOT NULL, UNIQUE (take, author))",
+    # Who wrote the post that was first released at ``first_seq``, from the event ``since`` to before ``until``.
     """CREATE TABLE credit (
         take INTEGER NOT NULL,
         first_seq INTEGER NOT NULL,
+        since INTEGER NOT NULL,
         place INTEGER NOT NULL,
         author INTEGER NOT NULL,
-        PRIMARY KEY (take, first_seq, place)
+        until INTEGER,
+        PRIMARY KEY (take, first_seq, since, place)
     ) WITHOUT ROWID""",
-    "CREATE INDEX credit_by_author ON credit (author, first_seq, place)",
+    "CREATE INDEX credit_by_author ON credit (author, first_seq, place, since, until)",
     """CREATE TABLE clock (
         shelf INTEGER NOT NULL,
         seq INTEGER NOT NULL,
@@ -167,9 +178,9 @@ class Stacks:
         """Delete some posts of an ended take, more than the ``filed`` that have just come in."""
         if not self._ended:
             return
-        take, limit = self._ended[0], max(SWEPT_POSTS, 2 * filed)
+        take, limit = self._ended[0], max(SWEPT_VERSIONS, 2 * filed)
         swept = self.execute(
-            "DELETE FROM post WHERE id IN (SELECT id FROM post WHERE take = ? LIMIT ?)", (take, limit)
+            "DELETE FROM version WHERE id IN (SELECT id FROM version WHERE take = ? LIMIT ?)", (take, limit)
         ).rowcount
         swept += self.execute(
             "DELETE FROM credit WHERE take = ? AND first_seq IN (SELECT first_seq FROM credit WHERE take = ? LIMIT ?)",

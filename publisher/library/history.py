@@ -1,0 +1,244 @@
+"""The history of one take: every version of every post, so that the channel can be asked how it stood at any event."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from publisher.library.filed import COLUMNS, Filed, filed_of
+from shared.post import Author
+
+if TYPE_CHECKING:
+    from publisher.library.filed import Cache
+    from publisher.library.stacks import Stacks
+
+NOW = 2**63 - 1
+"""The sequence number to ask for what stands now."""
+
+MOST_TOMBSTONES = 1000
+"""However many posts are taken away at once, documents carry so many tombstones."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_LINE_ROWS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What had been counted after an event: posts that were out, first releases so far, and when it was released."""
+
+    posts: int
+    releases: int
+    released: datetime
+
+
+class Timeline:
+    """Log order against story time, for every event of a take but withdrawn posts'.
+
+    The effective story time of an event is the latest one of all events up to it: so it never falls.
+
+    Attributes:
+        seqs: sequence numbers, ascending.
+        times: effective story times in microseconds since 1970, never falling.
+    """
+
+    def __init__(self) -> None:
+        self.seqs: array[int] = array("q")
+        self.times: array[int] = array("q")
+
+    def seq_at(self, moment: datetime) -> int:
+        """Tell the last event that had happened at ``moment`` of the story; 0 before any had."""
+        place = bisect_right(self.times, microseconds(moment))
+        return self.seqs[place - 1] if place else 0
+
+
+def microseconds(moment: datetime) -> int:
+    """Count the microseconds from 1970 to ``moment``."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+class History:
+    """What one take of a channel holds, asked as of an event: ``upto`` is its sequence number.
+
+    Nothing of what stood before ``upto`` is lost by what came after, but for withdrawals: a post that was withdrawn
+    never was, and only who asks for ``NOW`` is told of its tombstone.
+    """
+
+    def __init__(self, stacks: Stacks, cache: Cache, take: int) -> None:
+        self.take = take
+        self._execute = stacks.execute
+        self._cache = cache
+        self._line = Timeline()
+
+    def tally(self, upto: int) -> Tally | None:
+        """Give the counts as of ``upto``, None if nothing was out yet."""
+        row = self._execute(
+            "SELECT posts, releases, released FROM version WHERE take = ? AND seq <= ? ORDER BY seq DESC LIMIT 1",
+            (self.take, upto),
+        ).fetchone()
+        return Tally(row[0], row[1], datetime.fromisoformat(row[2])) if row else None
+
+    def older(self, before: int, size: int, upto: int = NOW) -> list[Filed]:
+        """List the ``size`` posts that were first released last before sequence number ``before``, newest first."""
+        rows = self._execute(
+            "SELECT (SELECT max(seq) FROM version WHERE take = born.take AND slug = born.slug AND seq <= ?) "
+            "FROM version AS born "
+            "WHERE take = ? AND seq = first_seq AND seq < ? AND seq <= ? AND (gone IS NULL OR gone > ?) "
+            "ORDER BY seq DESC LIMIT ?",
+            (upto, self.take, before, upto, upto, size),
+        ).fetchall()
+        return [self._version(seq) for (seq,) in rows]
+
+    def find(self, slug: str, upto: int = NOW) -> Filed | None:
+        """Find the version of a post that stood, or its tombstone."""
+        row = self._execute(
+            "SELECT seq, withdrawn FROM version WHERE take = ? AND slug = ? AND seq <= ? ORDER BY seq DESC LIMIT 1",
+            (self.take, slug, upto),
+        ).fetchone()
+        if row is None or (row[1] and upto != NOW):
+            return None
+        return self._version(row[0])
+
+    def events(self, after: int, upto: int, limit: int) -> list[Filed]:
+        """List what happened after the event ``after`` and until ``upto``, in order."""
+        rows = self._execute(
+            "SELECT seq FROM version WHERE take = ? AND seq > ? AND seq <= ? AND NOT withdrawn ORDER BY seq LIMIT ?",
+            (self.take, after, upto, limit),
+        ).fetchall()
+        return [self._version(seq) for (seq,) in rows]
+
+    def tombstones(self, size: int, upto: int = NOW) -> list[Filed]:
+        """List the newest tombstones, newest first; each stands until ``size`` further posts have been released."""
+        tally = self.tally(upto)
+        rows = self._execute(
+            "SELECT seq FROM version AS gone WHERE take = ? AND post IS NULL AND seq <= ? AND releases > ? "
+            "AND (? OR NOT withdrawn) AND NOT EXISTS "
+            "(SELECT 1 FROM version WHERE take = gone.take AND slug = gone.slug AND seq > gone.seq AND seq <= ?) "
+            "ORDER BY releases DESC, seq DESC LIMIT ?",
+            (self.take, upto, (tally.releases if tally else 0) - size, upto == NOW, upto, MOST_TOMBSTONES),
+        ).fetchall()
+        return [self._version(seq) for (seq,) in rows]
+
+    def authors(self, upto: int = NOW) -> tuple[Author, ...]:
+        """List the authors of the posts that were out, each once, in order of first appearance."""
+        # One look into an index an author: how many posts each has written costs nothing.
+        first = (
+            "(SELECT {} FROM credit WHERE credit.author = author.id AND first_seq <= ?2 AND since <= ?2 "
+            "AND (until IS NULL OR until > ?2) ORDER BY first_seq, place LIMIT 1)"
+        )
+        rows = self._execute(
+            f"SELECT author, {first.format('first_seq')} AS first, {first.format('place')} AS place "  # noqa: S608
+            "FROM author WHERE take = ?1 AND first IS NOT NULL ORDER BY first, place",
+            (self.take, upto),
+        )
+        return tuple(Author.model_validate_json(author) for author, _, _ in rows)
+
+    def slot(self, first: int, size: int, upto: int = NOW) -> list[Filed]:
+        """List the posts and tombstones whose ordinals begin at ``first`` and are ``size`` in a row, newest first.
+
+        They are read past the cache: who walks through the history shall not drive the window out of it.
+        """
+        return [self._read(seq) for seq in self._slot(first, size, upto)]
+
+    def slot_version(self, first: int, size: int, upto: int = NOW) -> tuple[int, int]:
+        """Give what changes whenever one of ``slot``'s posts does: how many there are, and the newest event of them."""
+        seqs = self._slot(first, size, upto)
+        return len(seqs), max(seqs, default=0)
+
+    def _slot(self, first: int, size: int, upto: int) -> list[int]:
+        rows = self._execute(
+            "SELECT (SELECT max(seq) FROM version WHERE take = ?1 AND slug = born.slug AND seq <= ?4) "
+            "FROM version AS born "
+            "WHERE take = ?1 AND seq = first_seq AND ordinal >= ?2 AND ordinal < ?3 AND seq <= ?4 "
+            "AND (gone IS NULL OR gone > ?4 OR NOT EXISTS (SELECT 1 FROM version "  # released again, it stands there
+            "WHERE take = ?1 AND slug = born.slug AND seq > born.gone AND seq <= ?4)) ORDER BY ordinal DESC",
+            (self.take, first, first + size, upto),
+        ).fetchall()
+        return [seq for (seq,) in rows]
+
+    def timeline(self) -> Timeline:
+        """Give the timeline up to now; the same object, which grows. Reading a million events takes half a second."""
+        line = self._line
+        while True:
+            rows = self._execute(
+                "SELECT seq, axis FROM version WHERE take = ? AND seq > ? AND NOT withdrawn ORDER BY seq LIMIT ?",
+                (self.take, line.seqs[-1] if line.seqs else 0, _LINE_ROWS),
+            ).fetchall()
+            line.seqs.extend(seq for seq, _ in rows)
+            line.times.extend(time for _, time in rows)
+            if len(rows) < _LINE_ROWS:
+                return line
+
+    def forget_line(self) -> None:
+        """Make the timeline anew when it is asked for: a post was withdrawn from it, or a filing failed."""
+        self._line = Timeline()
+
+    def _version(self, seq: int) -> Filed:
+        filed = self._cache.get(self.take, seq)
+        if filed is None:
+            filed = self._read(seq)
+            self._cache.put(self.take, filed)
+        return filed
+
+    def _read(self, seq: int) -> Filed:
+        row = self._execute(
+            f"SELECT {COLUMNS} FROM version WHERE take = ? AND seq = ?",  # noqa: S608 a constant
+            (self.take, seq),
+        ).fetchone()
+        return filed_of(row)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A shelf as it stood after the event ``head``; it answers what a shelf answers. Meant to be asked and let go."""
+
+    history: History
+    head: int
+
+    @property
+    def changed(self) -> datetime | None:
+        """Tell when the event was released, None before any."""
+        tally = self.history.tally(self.head)
+        return tally.released if tally else None
+
+    def count(self) -> int:
+        """Count the posts that were out."""
+        tally = self.history.tally(self.head)
+        return tally.posts if tally else 0
+
+    @property
+    def releases(self) -> int:
+        """Count the first releases so far, those of posts that are gone by now included."""
+        tally = self.history.tally(self.head)
+        return tally.releases if tally else 0
+
+    def slot(self, first: int, size: int) -> list[Filed]:
+        """List the posts and tombstones whose ordinals begin at ``first`` and are ``size`` in a row, newest first."""
+        return self.history.slot(first, size, self.head)
+
+    def slot_version(self, first: int, size: int) -> tuple[int, int]:
+        """Give what changes whenever one of ``slot``'s posts does: how many there are, and the newest event of them."""
+        return self.history.slot_version(first, size, self.head)
+
+    def window(self, size: int) -> list[Filed]:
+        """List the ``size`` posts that were first released last, newest first."""
+        return self.history.older(NOW, size, self.head)
+
+    def older(self, before: int, size: int) -> list[Filed]:
+        """List the ``size`` posts that were first released last before sequence number ``before``, newest first."""
+        return self.history.older(before, size, self.head)
+
+    def find(self, slug: str) -> Filed | None:
+        """Find a post or its tombstone by its slug."""
+        return self.history.find(slug, self.head)
+
+    def tombstones(self, size: int) -> list[Filed]:
+        """List the tombstones, newest first; each stands until ``size`` further posts have been released."""
+        return self.history.tombstones(size, self.head)
+
+    def authors(self) -> tuple[Author, ...]:
+        """List the authors of the posts that were out, each once, in order of first appearance."""
+        return self.history.authors(self.head)
