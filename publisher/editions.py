@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
+import asyncio
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from publisher.codings import IDENTITY, encode
 from publisher.render.feedxml import atom, rss
 from publisher.render.jsonfeed import json_feed
 from publisher.render.page import live_page
@@ -20,28 +21,50 @@ if TYPE_CHECKING:
     from publisher.render.snapshot import Snapshot
 
 
-@dataclass(frozen=True)
+AT_ONCE_BYTES = 32 * 1024
+"""Largest body that is encoded between two turns of the loop, about 1 ms; larger ones are encoded beside it."""
+
+
+@dataclass(frozen=True, eq=False)
 class Edition:
     """A document as bytes.
 
     Attributes:
         media_type: with its charset.
         changed: when what it shows last changed.
+        ready: what whoever hands it out has made of it, by a key of theirs; it lives as long as the edition.
     """
 
     body: bytes
     media_type: str
     changed: datetime
+    ready: dict[Any, Any] = field(default_factory=dict, repr=False)
+    _twins: dict[str, bytes] = field(default_factory=dict, init=False, repr=False)
+    _coming: dict[str, asyncio.Future[bytes]] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def digest(self) -> str:
         """Name the bytes; the strong entity tag is made of it (RFC 9110, section 8.8.3)."""
         return hashlib.sha256(self.body).hexdigest()[:24]
 
-    @cached_property
-    def gzipped(self) -> bytes:
-        """The compressed twin, made on the first ask; the same body always gives the same bytes."""
-        return gzip.compress(self.body, compresslevel=6, mtime=0)
+    def etag(self, coding: str = IDENTITY) -> str:
+        """Give the strong entity tag of the document in a coding: each coding has its own (RFC 9110, 8.8.3.3)."""
+        return f'"{self.digest}-{coding}"' if coding else f'"{self.digest}"'
+
+    async def encoded(self, coding: str) -> bytes:
+        """Give the body in a coding, encoded on the first ask, once for however many ask."""
+        if coding == IDENTITY:
+            return self.body
+        if coding not in self._twins:
+            if len(self.body) <= AT_ONCE_BYTES:
+                self._twins[coding] = encode(coding, self.body)
+            else:
+                if coding not in self._coming:
+                    self._coming[coding] = asyncio.ensure_future(asyncio.to_thread(encode, coding, self.body))
+                # One asker who leaves takes nothing from the others.
+                self._twins[coding] = await asyncio.shield(self._coming[coding])
+                self._coming.pop(coding, None)
+        return self._twins[coding]
 
     @property
     def last_modified(self) -> datetime:

@@ -13,7 +13,7 @@ LIMIT = 400
 # From the ground up. A module imports from its own storey or from those below it; rooms named by their folder.
 STOREYS = [
     {"clock", "when"},
-    {"reel", "log", "render", "sources", "alarm", "token"},
+    {"reel", "log", "render", "sources", "alarm", "token", "codings"},
     {"projection", "conductor", "library", "fanout", "editions", "intake"},
     {"config"},
     {"press"},

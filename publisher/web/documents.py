@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
-from email.utils import format_datetime
+import time
+from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 from aiohttp import web
+from multidict import CIMultiDict
 
+from publisher.codings import SMALLEST, choose
 from publisher.render.page import CONTENT_SECURITY_POLICY
 from shared.wire import ATOM, EVENT_STREAM, HTML, JSON_FEED, RSS
 
@@ -17,33 +19,77 @@ if TYPE_CHECKING:
     from publisher.render.snapshot import Address
 
 EXPOSED = "ETag, Link, Last-Modified"
+"""Headers that scripts of other origins may read, besides those that they always may (Fetch, "CORS")."""
+YEAR_SECONDS = 365 * 24 * 3600
+"""The longest ``max-age`` that is of any use: such a document never changes."""
+
+_KEPT = ("ETag", "Vary", "Cache-Control", "Access-Control-Allow-Origin")
+"""What a 304 repeats of the 200 (RFC 9110, section 15.4.5), and what a browser asks of it. All else the reader has."""
 _TAG = re.compile(r'"([^"]*)"')
 
 
-def respond(request: web.Request, edition: Edition, *, links: str = "", status: int = 200) -> web.Response:
-    """Hand out an edition: 304 if the reader has it, gzip if the reader takes it, no body for HEAD."""
-    zipped = _takes_gzip(request)
-    etag = f'"{edition.digest}{"-gzip" if zipped else ""}"'
-    headers = {
-        "ETag": etag,
-        "Last-Modified": format_datetime(min(edition.last_modified, _this_second()), usegmt=True),
-        "Cache-Control": "no-cache",
-        "Vary": "Accept-Encoding",
-        "Access-Control-Allow-Origin": "*",
-        "Access-Control-Expose-Headers": EXPOSED,
-        "X-Content-Type-Options": "nosniff",
-    }
+async def respond(
+    request: web.Request,
+    edition: Edition,
+    *,
+    links: str = "",
+    max_age: int | None = None,
+    vary: tuple[str, ...] = (),
+    status: int = 200,
+) -> web.Response:
+    """Hand out an edition: in the coding that the reader prefers, 304 if the reader has it, no body for HEAD.
+
+    Args:
+        request: decides by ``Accept-Encoding``, ``If-None-Match`` and ``If-Modified-Since``.
+        edition: the document.
+        links: value of the ``Link`` header.
+        max_age: seconds for which nothing can change the document; None where something may at any moment, so that
+            caches ask each time (``no-cache``).
+        vary: request headers, besides ``Accept-Encoding``, by which the edition was chosen.
+        status: of the full answer; only a 200 is answered conditionally.
+    """
+    coding = choose(request.headers.get("Accept-Encoding"), small=len(edition.body) < SMALLEST)
+    key = (coding, links, max_age, vary)
+    headers = edition.ready.get(key)
+    if headers is None:
+        headers = edition.ready[key] = _headers(edition, coding, links, max_age, vary)
+    if status == 200 and _has_it(request, edition, headers["ETag"]):
+        return web.Response(status=304, headers={name: headers[name] for name in _KEPT})
+    response = web.Response(status=status, headers=headers, body=await edition.encoded(coding))
+    now = time.time()
+    if edition.last_modified.timestamp() > now:
+        # A date to come would be a lie (RFC 9110, section 8.8.2.1). This one matches nothing later, so hides nothing.
+        response.headers["Last-Modified"] = formatdate(now, usegmt=True)
+    return response
+
+
+def _headers(edition: Edition, coding: str, links: str, max_age: int | None, vary: tuple[str, ...]) -> CIMultiDict[str]:
+    headers = CIMultiDict(
+        {
+            "ETag": edition.etag(coding),
+            "Last-Modified": formatdate(edition.last_modified.timestamp(), usegmt=True),
+            "Cache-Control": _cache_control(max_age),
+            "Vary": ", ".join([*vary, "Accept-Encoding"]),
+            "Content-Type": edition.media_type,
+            "Access-Control-Allow-Origin": "*",
+            "Access-Control-Expose-Headers": EXPOSED,
+            "X-Content-Type-Options": "nosniff",
+        }
+    )
+    if coding:
+        headers["Content-Encoding"] = coding
     if links:
         headers["Link"] = links
     if edition.media_type.startswith(HTML):
         headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         headers["Referrer-Policy"] = "strict-origin-when-cross-origin"
-    if status == 200 and _has_it(request, edition):
-        return web.Response(status=304, headers=headers)
-    if zipped:
-        headers["Content-Encoding"] = "gzip"
-    headers["Content-Type"] = edition.media_type
-    return web.Response(status=status, headers=headers, body=edition.gzipped if zipped else edition.body)
+    return headers
+
+
+def _cache_control(max_age: int | None) -> str:
+    if max_age is None:
+        return "no-cache"
+    return f"max-age={max_age}" + (", immutable" if max_age >= YEAR_SECONDS else "")  # RFC 8246
 
 
 def channel_links(address: Address, itself: str) -> str:
@@ -55,25 +101,12 @@ def channel_links(address: Address, itself: str) -> str:
     return ", ".join([f'<{itself}>; rel="self"', *others])
 
 
-def _has_it(request: web.Request, edition: Edition) -> bool:
-    # If-None-Match wins where both are sent (RFC 9110, section 13.2.2); it compares weakly, so that the tag of a
-    # compressed twin, or one that a proxy made weak, still matches.
+def _has_it(request: web.Request, edition: Edition, etag: str) -> bool:
+    # If-None-Match wins where both are sent (RFC 9110, section 13.2.2). It compares weakly, so that a tag that a proxy
+    # made weak still matches; the tag of another coding does not, as a cache would then send what its reader cannot
+    # decode.
     if "If-None-Match" in request.headers:
         given = ",".join(request.headers.getall("If-None-Match"))
-        ours = {edition.digest, f"{edition.digest}-gzip"}
-        return given.strip() == "*" or not ours.isdisjoint(_TAG.findall(given))
+        return given.strip() == "*" or etag[1:-1] in _TAG.findall(given)
     since = request.if_modified_since
     return since is not None and edition.last_modified <= since
-
-
-def _takes_gzip(request: web.Request) -> bool:
-    for part in request.headers.get("Accept-Encoding", "").split(","):
-        coding, _, parameters = part.partition(";")
-        if coding.strip().lower() in {"gzip", "x-gzip"}:
-            quality = parameters.replace(" ", "").lower().removeprefix("q=") or "1"
-            return quality.strip("0.") != ""
-    return False
-
-
-def _this_second() -> datetime:
-    return datetime.now(UTC).replace(microsecond=0)

@@ -69,14 +69,16 @@ class Site:
         return app
 
     async def _index(self, request: web.Request) -> web.Response:
-        return respond(request, Edition(channels_page(self._listings()), f"{HTML}; charset=utf-8", self._changed()))
+        return await respond(
+            request, Edition(channels_page(self._listings()), f"{HTML}; charset=utf-8", self._changed())
+        )
 
     async def _opml(self, request: web.Request) -> web.Response:
         body = channels_opml(self._listings(), self._changed())
-        return respond(request, Edition(body, f"{OPML}; charset=utf-8", self._changed()))
+        return await respond(request, Edition(body, f"{OPML}; charset=utf-8", self._changed()))
 
     async def _icon(self, request: web.Request) -> web.Response:
-        return respond(request, Edition(ICON.encode(), "image/svg+xml", self._opened))
+        return await respond(request, Edition(ICON.encode(), "image/svg+xml", self._opened))
 
     def _listings(self) -> list[Listing]:
         return [Listing.of(channel.editions.current) for channel in self._channels.values()]
@@ -86,14 +88,14 @@ class Site:
 
     async def _page(self, request: web.Request) -> web.Response:
         channel = self._channel(request)
-        return respond(
+        return await respond(
             request, channel.editions.get("page"), links=channel_links(channel.address, channel.address.root)
         )
 
     async def _document(self, request: web.Request) -> web.Response:
         channel = self._channel(request)
         name = request.match_info["document"]
-        return respond(
+        return await respond(
             request, channel.editions.get(name), links=channel_links(channel.address, channel.address.root + name)
         )
 
@@ -115,9 +117,7 @@ class Site:
         else:
             body, media_type = post_page(channel.editions.current, post), HTML
         edition = Edition(body, f"{media_type}; charset=utf-8", channel.press.changed)
-        response = respond(request, edition, links=links)
-        response.headers["Vary"] = "Accept, Accept-Encoding"
-        return response
+        return await respond(request, edition, links=links, vary=("Accept",))
 
     async def _slash(self, request: web.Request) -> web.Response:
         # Relative, so that it holds under every host name and behind every prefix under which readers reach the server.

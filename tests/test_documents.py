@@ -1,0 +1,182 @@
+"""Documents over HTTP: which coding a reader gets, when it gets nothing, and what caches are told."""
+
+import asyncio
+import gzip
+import sys
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import brotli
+import pytest
+from aiohttp import ClientSession, web
+
+from publisher.codings import CODINGS, choose
+from publisher.editions import AT_ONCE_BYTES, Edition
+from publisher.web.documents import YEAR_SECONDS, respond
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+CHANGED = datetime(2026, 1, 1, 12, 0, 0, 400_000, tzinfo=UTC)
+DECODE = {"zstd": zstd.decompress, "br": brotli.decompress, "gzip": gzip.decompress}
+LARGE = b"".join(b"<p>%d bottles</p>" % number for number in range(AT_ONCE_BYTES // 8))
+
+
+@asynccontextmanager
+async def serving(edition, **how):
+    """Serve one edition; gives a function that asks for it and tells status, headers and the body as it came."""
+
+    async def handler(request):
+        return await respond(request, edition, **how)
+
+    application = web.Application()
+    application.router.add_get("/", handler)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+        async with ClientSession(auto_decompress=False) as session:
+
+            async def ask(method="GET", **headers):
+                headers = {"Accept-Encoding": "identity"} | {k.replace("_", "-"): v for k, v in headers.items()}
+                async with session.request(method, url, headers=headers) as answer:
+                    return answer.status, answer.headers, await answer.read()
+
+            yield ask
+    finally:
+        await runner.cleanup()
+
+
+def edition(body=b"<p>The ferry is back.</p>" * 40, changed=CHANGED):
+    return Edition(body, "text/html; charset=utf-8", changed)
+
+
+@pytest.mark.parametrize(
+    ("accept", "coding"),
+    [
+        (None, ""),
+        ("", ""),
+        ("gzip, deflate", "gzip"),
+        ("gzip, deflate, br", "br"),
+        ("gzip, deflate, br, zstd", "zstd"),
+        ("GZIP", "gzip"),
+        ("x-gzip", "gzip"),
+        ("*", "gzip"),
+        ("gzip;q=0", ""),
+        ("gzip;q=0.000, br", "br"),
+        ("gzip;q=1.0, br;q=0.5", "gzip"),
+        ("gzip ; q=0.2 , br ; Q=0.8", "br"),
+        ("identity;q=1, gzip;q=0.5", ""),
+        ("identity;q=0.5, gzip;q=0.5", "gzip"),
+        ("identity;q=0, gzip;q=0.001", "gzip"),
+        ("*;q=0", ""),  # nothing is acceptable: then as it is, never 406
+        ("identity;q=0", ""),
+        ("identity;q=0, *", "gzip"),
+        ("deflate", ""),
+        ("gzip;q=nonsense", ""),
+        ("gzip;q=nan", ""),
+        (",,;, gzip", "gzip"),
+    ],
+)
+def test_the_coding_that_the_reader_prefers(accept, coding):
+    assert choose(accept) == coding
+
+
+def test_what_is_small_is_not_encoded_unless_it_must_be():
+    assert choose("gzip, br", small=True) == ""
+    assert choose("gzip, identity;q=0", small=True) == "gzip"
+
+
+@pytest.mark.parametrize("body", [edition().body, LARGE], ids=["small", "large"])
+async def test_each_coding_has_its_own_tag_and_the_same_body(body):
+    async with serving(edition(body)) as ask:
+        tags = {(await ask())[1]["ETag"]}
+        for coding in CODINGS:
+            status, headers, encoded = await ask(Accept_Encoding=coding)
+            assert (status, headers["Content-Encoding"]) == (200, coding)
+            assert DECODE[coding](encoded) == body
+            assert headers["Vary"] == "Accept-Encoding"
+            tags.add(headers["ETag"])
+            head = await ask("HEAD", Accept_Encoding=coding)
+            assert (head[0], head[2]) == (200, b"")
+            assert {**head[1], "Date": ""} == {**headers, "Date": ""}
+        assert len(tags) == 4
+        assert all(tag.startswith('"') for tag in tags)  # strong
+
+
+async def test_an_edition_is_encoded_once_for_all_who_ask_at_once(monkeypatch):
+    made = []
+    monkeypatch.setattr("publisher.editions.encode", lambda coding, body: made.append(coding) or body[:9])
+    large = edition(LARGE)
+    asked = [asyncio.create_task(large.encoded("br")) for _ in range(9)]
+    await asyncio.sleep(0)
+    asked.pop().cancel()  # it left; the others get theirs
+    assert set(await asyncio.gather(*asked)) == {LARGE[:9]}
+    assert await large.encoded("br") == LARGE[:9]
+    assert made == ["br"]
+
+
+async def test_a_tag_that_matches_is_answered_304():
+    async with serving(edition()) as ask:
+        tag = (await ask())[1]["ETag"]
+        zipped = (await ask(Accept_Encoding="gzip"))[1]["ETag"]
+        for given in (tag, f"W/{tag}", f'"x", {tag}', f'"x",W/{tag}', f'{tag},"x"', "*", " * "):
+            assert (await ask(If_None_Match=given))[0] == 304, given
+        for given in ('"x"', '"*"', tag.strip('"'), zipped, ""):
+            assert (await ask(If_None_Match=given))[0] == 200, given
+        assert (await ask(Accept_Encoding="gzip", If_None_Match=zipped))[0] == 304
+        assert (await ask(Accept_Encoding="gzip", If_None_Match=tag))[0] == 200
+        assert (await ask("HEAD", If_None_Match=tag))[0] == 304
+
+
+async def test_the_tag_beats_the_date():
+    async with serving(edition()) as ask:
+        _, headers, _ = await ask()
+        since = headers["Last-Modified"]
+        assert (await ask(If_Modified_Since=since))[0] == 304
+        assert (await ask(If_None_Match='"x"', If_Modified_Since=since))[0] == 200
+        long_ago = format_datetime(CHANGED - timedelta(days=1), usegmt=True)
+        assert (await ask(If_None_Match=headers["ETag"], If_Modified_Since=long_ago))[0] == 304
+        for date in (long_ago, "yesterday", ""):
+            assert (await ask(If_Modified_Since=date))[0] == 200, date
+
+
+async def test_a_change_within_the_second_is_never_hidden_by_its_date():
+    async with serving(edition(changed=CHANGED)) as ask:
+        assert (await ask())[1]["Last-Modified"] == "Thu, 01 Jan 2026 12:00:01 GMT"
+        assert (await ask(If_Modified_Since="Thu, 01 Jan 2026 12:00:00 GMT"))[0] == 200
+    # One that is not over yet says when it was sent, and matches only itself.
+    async with serving(edition(changed=datetime.now(UTC) + timedelta(hours=1))) as ask:
+        _, headers, _ = await ask()
+        assert headers["Last-Modified"] <= headers["Date"]
+        assert (await ask(If_Modified_Since=headers["Last-Modified"]))[0] == 200
+        assert (await ask(If_None_Match=headers["ETag"]))[0] == 304
+
+
+async def test_a_304_says_what_caches_need_and_no_more():
+    async with serving(edition(), links='<https://news.example/>; rel="self"', vary=("Accept",)) as ask:
+        _, full, _ = await ask()
+        status, headers, body = await ask(If_None_Match=full["ETag"])
+        assert (status, body) == (304, b"")
+        assert {name.lower() for name in headers} == {
+            "etag", "vary", "cache-control", "access-control-allow-origin", "date", "server"
+        }  # fmt: skip
+        assert all(headers[name] == full[name] for name in ("ETag", "Vary", "Cache-Control"))
+        assert headers["Vary"] == "Accept, Accept-Encoding"
+        assert sum(len(name) + len(value) + 4 for name, value in headers.items()) < 350
+
+
+async def test_caches_are_told_how_long_nothing_can_change():
+    for how, said in [
+        ({}, "no-cache"),
+        ({"max_age": 60}, "max-age=60"),
+        ({"max_age": YEAR_SECONDS}, "max-age=31536000, immutable"),
+    ]:
+        async with serving(edition(), **how) as ask:
+            _, headers, _ = await ask()
+            assert headers["Cache-Control"] == said
+            assert (await ask(If_None_Match=headers["ETag"]))[1]["Cache-Control"] == said
