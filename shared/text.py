@@ -78,12 +78,14 @@ _SENTENCE_END = re.compile(r"(?<=[.!?…。！？])[\"”’»)]*(?:\s+|$)|(?<=[
 
 def clean_text(text: str) -> str:
     """Remove what no document may carry (illegal in XML 1.0) and marks without width; keep every line as it is."""
+    if text.isprintable():
+        return text  # most lines; what is removed here is not printable
     return _WIDTHLESS.sub("", _ILLEGAL.sub("", text))
 
 
 def clean_line(text: str) -> str:
     """Clean ``text`` and fold it into one line: every run of white space, NBSP included, is one space."""
-    return _SPACES.sub(" ", clean_text(text)).strip()
+    return " ".join(clean_text(text).split())
 
 
 def showable(text: str) -> str:
@@ -130,7 +132,7 @@ def slug(words: str, limit: int = 48) -> str:
 
 
 def _fold(block: str) -> str:
-    return "\n".join(line for line in (_SPACES.sub(" ", part).strip() for part in block.split("\n")) if line)
+    return "\n".join(line for line in (" ".join(part.split()) for part in block.split("\n")) if line)
 
 
 def _gather(element: lxml.html.HtmlElement, blocks: list[list[str]], *, figures: bool) -> None:

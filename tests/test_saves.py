@@ -1,7 +1,7 @@
 """Several saves of one page: what changed between them, told at its time."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import making
@@ -244,14 +244,3 @@ def test_any_saves_give_events_that_fold_to_the_last_save_and_keys_that_are_uniq
     for p in folded(merged):
         kept.setdefault(p.title, []).append(p.digest)
     assert {t: sorted(d) for t, d in kept.items()} == {t: sorted(d) for t, d in ends.items()}
-
-
-def test_thousands_of_posts_are_merged_in_seconds():
-    moment = datetime(2023, 2, 1, tzinfo=UTC)
-    posts = [post(f"p{n}", n // 50, f"Report {n} says {n * 7}", f"Headline {n}") for n in range(5000)]
-    changed = [
-        p.model_copy(update={"id": f"q{n}", "content_html": f"<p>Report {n} says {n * 7} again</p>"})
-        for n, p in enumerate(posts)
-    ]
-    merged = merge([reading(*posts), reading(*changed)], [None, moment + timedelta(days=30)])
-    assert len(events(merged)) == 5000

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from shared.post import Author
 
@@ -50,8 +51,12 @@ class Byline:
     sure: bool = True
 
 
+@lru_cache(maxsize=10_000)
 def read_byline(line: str) -> Byline | None:
-    """Read a cleaned line as a byline; None if it is anything else."""
+    """Read a cleaned line as a byline; None if it is anything else.
+
+    Several rooms ask this of the same lines.
+    """
     if len(line) > LONGEST:
         return None
     prefix = _PREFIX.match(line)

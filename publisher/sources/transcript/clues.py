@@ -167,11 +167,13 @@ def _in_a_year(day: Day, near: date | None, notes: Notes) -> date | None:
 def _believed(anchors: list[Anchor], known: Sequence[date], notes: Notes) -> list[Anchor]:
     """Leave out what lies far from the days that posts name or, without those, from more trustworthy anchors."""
     believed: list[Anchor] = []
+    first, last = min(known, default=None), max(known, default=None)
     for anchor in anchors:
-        others = known or [other.day for other in believed]
-        if not others or min(others) - FARTHEST <= anchor.day <= max(others) + FARTHEST:
+        if first is None or last is None or first - FARTHEST <= anchor.day <= last + FARTHEST:
             believed.append(anchor)
+            if not known:
+                first, last = min(first or anchor.day, anchor.day), max(last or anchor.day, anchor.day)
         elif anchor.ends or not known:  # a date in the title of posts that have their own misleads nobody
-            how = f"{anchor.said} is over a week from {min(others)}, so it dates nothing"
+            how = f"{anchor.said} is over a week from {first}, so it dates nothing"
             notes.doubt("page-date-rejected", f"{how}; give --date if it is right", anchor.line)
     return believed

@@ -7,6 +7,7 @@ furniture.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -92,8 +93,8 @@ def read_header(tokens: list[Token], notes: Notes) -> Top:
 def _find_title(tokens: list[Token]) -> Token | None:
     """Find the title: the first line that can be one, or a later one that says so where the first is but a name."""
     lines = [token for token in tokens if token.kind is Kind.TEXT and _may_be_title(token.text)]
-    texts = [token.text for token in lines]
-    lines = [token for token in lines if texts.count(token.text) == 1] or lines[:1]
+    times = Counter(token.text for token in lines)
+    lines = [token for token in lines if times[token.text] == 1] or lines[:1]
     if not lines:
         return None
     first = lines[0]

@@ -35,7 +35,7 @@ def without_notices(sections: Sequence[Section], notes: Notes) -> list[Section]:
 
 def without_copies(sections: Sequence[Section], notes: Notes) -> list[Section]:
     """Leave out second copies: a pinned post that stands in its own place too, the lines of a table of contents."""
-    by_words: dict[tuple[str, str], Section] = {}
+    by_words: dict[tuple[str, str], tuple[Section, tuple[str, ...]]] = {}
     copies: set[int] = set()
     for section in sections:
         words = tuple(token.text for token in section.body if token.kind is not Kind.BLANK)
@@ -43,15 +43,14 @@ def without_copies(sections: Sequence[Section], notes: Notes) -> list[Section]:
         if not head:
             continue
         key = (_moment(section), head.removeprefix("> "))
-        other = by_words.get(key)
-        if other is None:
-            by_words[key] = section
+        if key not in by_words:
+            by_words[key] = section, words
             continue
-        theirs = tuple(token.text for token in other.body if token.kind is not Kind.BLANK)
+        other, theirs = by_words[key]
         if words == theirs or _is_title_alone(other, theirs):
             copies.add(id(other))
             section.pinned = section.pinned or other.pinned
-            by_words[key] = section
+            by_words[key] = section, words
         elif _is_title_alone(section, words):
             copies.add(id(section))
     found = [section for section in sections if id(section) in copies]

@@ -63,14 +63,16 @@ def cut(tokens: list[Token], choice: Choice, notes: Notes) -> tuple[list[Token],
 def _without_repeats(tokens: list[Token], openings: list[Opening], notes: Notes) -> list[Opening]:
     """Fold a moment that stands twice in a row, for the eye and for screen readers, into one."""
     kept: list[Opening] = []
+    before = -1
     for opening in openings:
         last = kept[-1] if kept else None
+        between, before = tokens[before + 1 : opening.place], opening.place
         if (
             last
             and not last.after
             and not opening.author
             and _is_same_moment(last, opening)
-            and all(token.kind is Kind.BLANK for token in tokens[last.place + 1 : opening.place])
+            and all(token.kind is Kind.BLANK for token in between)
         ):
             richer = max(last, opening, key=lambda one: (bool(one.after), *_says(one), one.place))
             poorer = last if richer is opening else opening
