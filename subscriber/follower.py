@@ -16,13 +16,13 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import ValidationError
 
+from shared.backoff import Backoff
 from shared.errors import UsageError
 from shared.fetch import FetchError, open_session
 from shared.item import BadItemError
 from shared.syndication import NotAFeedError, read_json_feed
 from shared.text import clean_line
 from shared.wire import ATOM
-from subscriber.backoff import Backoff
 from subscriber.bookmark import Bookmark, Coming
 from subscriber.changes import KNOWN_EVENTS, Changes, from_event, from_window, is_gap, read_data
 from subscriber.discover import discover

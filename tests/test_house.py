@@ -27,9 +27,10 @@ IMPURE = {"asyncio", "aiohttp", "sqlite3", "apscheduler", "socket", "threading",
 PURE = (
     "shared/text.py", "shared/errors.py", "shared/post.py", "shared/event.py", "shared/story.py", "shared/sse.py",
     "shared/wire.py", "shared/syndication.py", "shared/feed.py", "shared/xmlfeed.py", "shared/item.py",
+    "shared/backoff.py",
     "publisher/clock.py", "publisher/when.py", "publisher/reel.py", "publisher/projection.py", "publisher/render/",
     "publisher/sources/",
-    "subscriber/backoff.py", "subscriber/changes.py", "subscriber/update.py", "subscriber/view.py",
+    "subscriber/changes.py", "subscriber/update.py", "subscriber/view.py",
 )  # fmt: skip
 
 

@@ -78,6 +78,15 @@ def test_feeds_and_stream_can_be_discovered():
     assert shown == [snapshot.address.atom, snapshot.address.rss, snapshot.address.json]
 
 
+def test_the_page_names_its_hubs_and_itself_as_what_they_push():
+    snapshot = making.live()
+    assert not parse(live_page(snapshot)).cssselect("link[rel=hub], link[rel=self]")
+    hubs = ("https://news.example/hub", "https://hub.example/?a=1&b=2")
+    page = parse(live_page(replace(snapshot, address=replace(snapshot.address, hubs=hubs))))
+    assert tuple(link.get("href") for link in page.cssselect("head link[rel=hub]")) == hubs
+    assert [link.get("href") for link in page.cssselect("head link[rel=self]")] == [snapshot.address.root]
+
+
 def test_the_page_goes_on_where_the_snapshot_stood():
     feed = parse(live_page(making.replay())).get_element_by_id("posts")
     assert feed.get("data-position") == "k3f9-6"

@@ -20,12 +20,14 @@ class Address:
     """The public URLs of a channel. ``root`` is the URL of its page and ends in a slash.
 
     ``tag_prefix`` is what all ids of the channel begin with (RFC 4151): ``tag:AUTHORITY,DATE:CHANNEL``.
+    ``hubs`` are the URLs of the WebSub hubs that push the channel's page and feeds; reruns and static sites have none.
     """
 
     root: str
     channel: str
     tag_prefix: str
     has_stream: bool = True
+    hubs: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, root: str, channel: str, authority: str, day: date, *, has_stream: bool = True) -> Address:

@@ -93,12 +93,15 @@ def _cache_control(max_age: int | None) -> str:
 
 
 def channel_links(address: Address, itself: str) -> str:
-    """Make the ``Link`` header of a channel's documents (RFC 8288): themselves, and the other forms of the channel."""
+    """Make the ``Link`` header of a channel's documents (RFC 8288): themselves, hubs, the channel's other forms."""
     forms = [(address.root, HTML), (address.atom, ATOM), (address.rss, RSS), (address.json, JSON_FEED)]
     if address.events:
         forms.append((address.events, EVENT_STREAM))
+    # A post's page cannot be subscribed to: what comes after it is elsewhere.
+    pushed = any(url == itself for url, _ in forms)
+    hubs = [f'<{hub}>; rel="hub"' for hub in address.hubs if pushed]
     others = [f'<{url}>; rel="alternate"; type="{media_type}"' for url, media_type in forms if url != itself]
-    return ", ".join([f'<{itself}>; rel="self"', *others])
+    return ", ".join([f'<{itself}>; rel="self"', *hubs, *others])
 
 
 def _has_it(request: web.Request, edition: Edition, etag: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 DEFAULT_SECONDS = 2.0
 """First wait, until the server names its own (``retry:``)."""
@@ -14,29 +14,31 @@ SHORTEST_SECONDS = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Full jitter: any wait between nothing and a bound that doubles with each failure, so that readers spread out.
+    """Full jitter: any wait between nothing and a bound that doubles with each failure, so that all who wait spread.
 
     Attributes:
         base: the bound of the first wait, in seconds.
         failures: tries in a row that brought nothing.
+        longest: what bounds grow up to, unless the base is longer.
     """
 
     base: float = DEFAULT_SECONDS
     failures: int = 0
+    longest: float = LONGEST_SECONDS
 
     def starting_from(self, milliseconds: int | None) -> Backoff:
         """Take over the server's ``retry:``; None leaves the base as it is."""
         if milliseconds is None:
             return self
-        return Backoff(max(milliseconds / 1000, SHORTEST_SECONDS), self.failures)
+        return replace(self, base=max(milliseconds / 1000, SHORTEST_SECONDS))
 
     def failed(self) -> Backoff:
         """Count one more try that brought nothing."""
-        return Backoff(self.base, self.failures + 1)
+        return replace(self, failures=self.failures + 1)
 
     def healthy(self) -> Backoff:
         """Begin anew after a connection that brought something."""
-        return Backoff(self.base)
+        return replace(self, failures=0)
 
     def wait(self, chance: float, retry_after: float | None = None) -> float:
         """Tell how long to wait, in seconds.
@@ -46,4 +48,4 @@ class Backoff:
             retry_after: what the server asked for; it is waited out whole, and jitter comes on top.
         """
         bound = self.base * 2.0 ** min(self.failures, 40)
-        return (retry_after or 0.0) + chance * min(bound, max(self.base, LONGEST_SECONDS))
+        return (retry_after or 0.0) + chance * min(bound, max(self.base, self.longest))

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriber.backoff import LONGEST_SECONDS, Backoff
+from shared.backoff import LONGEST_SECONDS, Backoff
 
 
 @given(
