@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from publisher.archives import Archives
 from publisher.clock import ReplayClock
 from publisher.fanout import Fanout
 from publisher.press import Billing, Press
@@ -63,6 +64,7 @@ class Channel:
         self.fanout = Fanout()
         self.press = Press(log, shelf, Projection(address, timestamps), billing, self.fanout)
         self.editions = self.press.editions
+        self.archives = Archives(self.press)
         self.reel = reel
         self._conductor = conductor
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from publisher.editions import PRINTINGS, Editions
 from publisher.fanout import EncodedFrame
 from publisher.render.jsonfeed import reset_document
-from publisher.render.snapshot import Snapshot
+from publisher.render.snapshot import Snapshot, Tombstone
 from publisher.when import spoken_day, spoken_speed
 from shared.event import ClockEvent, DeleteEvent, Position, PostEvent, ResetEvent, UpdateEvent
 from shared.post import Author, ReplayFacts
@@ -22,7 +22,7 @@ from shared.sse import encode_frame
 from shared.wire import Clock
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import date, datetime
 
     from publisher.fanout import Fanout
@@ -204,22 +204,73 @@ class Press:
         billing, shelf = self.billing, self.shelf
         clock = self.clock
         ended = clock is not None and clock.state == "ended"
-        title = billing.title if ended or billing.mode != "replay" else _open_title(billing.title)
+        filed = shelf.window(billing.window)
+        posts, complete = self._released_all(filed), shelf.count() <= billing.window
+        deleted = self._tombstones(shelf.tombstones(billing.window))
+        updated = shelf.changed or billing.opened
+        if self._projection.timestamps == "original":
+            updated = _newest(posts, deleted, updated)
         return Snapshot(
             address=self._projection.address,
             mode=billing.mode,
-            title=f"{title} (replay)" if billing.mode == "replay" else title,
-            subtitle=self._subtitle(),
+            title=self._title(over=ended),
+            subtitle=self._subtitle(clock.speed if clock is not None else 1),
             language=billing.language,
             authors=_by_name(shelf.authors()),
-            updated=shelf.changed or billing.opened,
-            posts=self._window(),
+            updated=updated,
+            posts=posts,
             position=self.position,
-            complete=shelf.count() <= billing.window,
+            complete=complete,
             replay=self._replay_at(shelf.head),
             clock=clock_of(clock) if clock is not None else None,
             began=billing.began,
             brand=billing.brand,
+            deleted=deleted,
+            take=shelf.take,
+            # The archive document that holds the post below the window. A window is as long as an archive document,
+            # so this one is full: what is in none yet is always in the window.
+            older=None if complete else (filed[-1].ordinal - 1) // billing.window + 1,
+        )
+
+    @property
+    def archives(self) -> int:
+        """Count the archive documents: so many times a window's length of posts were released first."""
+        return self.shelf.releases // self.billing.window
+
+    def archive(self, number: int) -> Snapshot:
+        """Give what an archive document shows, by its number, from 1 to ``archives``.
+
+        Nothing in it changes but by its own posts: it tells of no clock, and has the words of a title, authors and
+        stamps that do not depend on what came later.
+        """
+        billing, shelf = self.billing, self.shelf
+        filed = shelf.slot((number - 1) * billing.window, billing.window)
+        posts = tuple(post for post in map(self._project, filed) if post is not None)
+        deleted = self._tombstones([stone for stone in filed if stone.deleted])
+        if self._projection.timestamps == "original":
+            updated = _newest(posts, deleted, billing.opened)
+        else:
+            updated = max((entry.released for entry in filed), default=billing.opened)
+        return Snapshot(
+            address=self._projection.address,
+            mode=billing.mode,
+            title=self._title(over=False),
+            subtitle=self._subtitle(1),
+            language=billing.language,
+            authors=_by_name(tuple(author for post in reversed(posts) for author in post.authors)),
+            updated=updated,
+            posts=posts,
+            position=Position(self._log.epoch, max((entry.seq for entry in filed), default=0)),
+            complete=False,
+            replay=posts[0].newsreel.replay if posts else None,
+            began=billing.began,
+            brand=billing.brand,
+            deleted=deleted,
+            take=shelf.take,
+            archive=number,
+            older=number - 1 or None,
+            # The next one is linked before it is full: that it became so is no change of this one.
+            newer=number + 1 if number < self.archives or billing.mode != "archive" else None,
         )
 
     @property
@@ -229,22 +280,40 @@ class Press:
 
     def released(self, filed: Filed) -> Post | None:
         """Give the released form of a post on the shelf, None of a deleted one."""
-        if filed.post is None:
-            return None
         seq, post = self._projected.get(filed.slug, (0, None))
-        if post is None or seq != filed.seq:
-            post = self._projection.post(
-                filed.post,
-                Position(self._log.epoch, filed.seq),
-                first_released=filed.first_released,
-                released=filed.released,
-                replay=self._replay_at(filed.seq),
-            )
-            self._projected[filed.slug] = (filed.seq, post)
+        if seq != filed.seq:
+            post = self._project(filed)
+            if post is not None:
+                self._projected[filed.slug] = (filed.seq, post)
         return post
 
-    def _window(self) -> tuple[Post, ...]:
-        filed = self.shelf.window(self.billing.window)
+    def _project(self, filed: Filed) -> Post | None:
+        if filed.post is None:
+            return None
+        return self._projection.post(
+            filed.post,
+            Position(self._log.epoch, filed.seq),
+            first_released=filed.first_released,
+            released=filed.released,
+            replay=self._replay_at(filed.seq),
+        )
+
+    def _tombstones(self, filed: Iterable[Filed]) -> tuple[Tombstone, ...]:
+        return tuple(
+            Tombstone(
+                self._projection.deletion(
+                    stone.slug,
+                    stone.story_time,
+                    Position(self._log.epoch, stone.seq),
+                    stone.released,
+                    self._replay_at(stone.seq),
+                ),
+                self._projection.dated(stone.story_time, stone.released),
+            )
+            for stone in filed
+        )
+
+    def _released_all(self, filed: Iterable[Filed]) -> tuple[Post, ...]:
         if len(self._projected) > 4 * self.billing.window:
             self._projected.clear()
         return tuple(post for post in map(self.released, filed) if post is not None)
@@ -275,13 +344,16 @@ class Press:
                 return None
         return frozenset(filed.post.tags) if filed is not None and filed.post is not None else None
 
-    def _subtitle(self) -> str:
+    def _title(self, *, over: bool) -> str:
+        if self.billing.mode != "replay":
+            return self.billing.title
+        return f"{self.billing.title if over else _open_title(self.billing.title)} (replay)"
+
+    def _subtitle(self, speed: float) -> str:
         billing = self.billing
         when = f" of {spoken_day(billing.first_day)}" if billing.first_day is not None else ""
         if billing.mode == "replay":
-            clock = self.clock
-            speed = f", at {spoken_speed(clock.speed)} its speed" if clock is not None and clock.speed != 1 else ""
-            return f"A replay of live coverage{when}{speed}."
+            return f"A replay of live coverage{when}{f', at {spoken_speed(speed)} its speed' if speed != 1 else ''}."
         return f"Live coverage{when}."
 
 
@@ -293,6 +365,12 @@ def _open_title(title: str) -> str:
 def _by_name(authors: tuple[Author, ...]) -> tuple[Author, ...]:
     """List each name once: where somebody was belongs to their posts."""
     return tuple({author.name: Author(name=author.name, url=author.url) for author in authors}.values())
+
+
+def _newest(posts: Iterable[Post], deleted: Iterable[Tombstone], otherwise: datetime) -> datetime:
+    """Give the newest date of the entries of a document, and of those that are gone."""
+    dates = [*(post.date_modified or post.date_published for post in posts), *(stone.when for stone in deleted)]
+    return max(dates, default=otherwise)
 
 
 def clock_of(event: ClockEvent) -> Clock:

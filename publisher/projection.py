@@ -91,6 +91,10 @@ class Projection:
             ),
         )
 
+    def dated(self, story_time: datetime, released: datetime) -> datetime:
+        """Choose between two dates of one event the one on the axis of the channel's entries."""
+        return released if self.timestamps == "shifted" else story_time
+
 
 def story_time_line(moment: datetime) -> str:
     """Make the last line of a replayed post: when it first appeared, in the source's own offset."""

@@ -20,6 +20,10 @@ PROBLEM = "application/problem+json"
 
 JSON_FEED_VERSION = "https://jsonfeed.org/version/1.1"
 
+TOMBSTONES = "http://purl.org/atompub/tombstones/1.0"
+"""XML namespace of ``deleted-entry`` (RFC 6721)."""
+HISTORY = "http://purl.org/syndication/history/1.0"
+"""XML namespace of ``complete`` and ``archive`` (RFC 5005)."""
 NAMESPACE = "tag:newsreel.invalid,2026:ns"
 """XML namespace of what Atom and RSS have no element for; its usual prefix is ``newsreel``.
 

@@ -11,15 +11,10 @@ from lxml import etree
 from shared.feed import Entry, Feed, Link, NotAFeedError, read_entries
 from shared.item import absolute_html, absolute_url, moment, plain_html
 from shared.text import clean_line, html_text
-from shared.wire import JSON_FEED_VERSION, NAMESPACE, Deletion, DeletionFacts
+from shared.wire import HISTORY, JSON_FEED_VERSION, NAMESPACE, TOMBSTONES, Deletion, DeletionFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-TOMBSTONES = "http://purl.org/atompub/tombstones/1.0"
-"""Namespace of ``deleted-entry`` (RFC 6721)."""
-HISTORY = "http://purl.org/syndication/history/1.0"
-"""Namespace of ``complete`` and ``archive`` (RFC 5005)."""
 
 
 def read_xml_feed(data: bytes, content_type: str | None, url: str) -> Feed:

@@ -1,6 +1,7 @@
 """Atom and RSS: read back by feedparser, by lxml, and against each other."""
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,8 +14,8 @@ import pytest
 from lxml import etree
 
 import shared
-from publisher.render.feedxml import HISTORY, atom, rss
-from shared.wire import NAMESPACE
+from publisher.render.feedxml import atom, rss
+from shared.wire import HISTORY, NAMESPACE
 
 FORMATS = {"atom": atom, "rss": rss}
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -61,7 +62,9 @@ def test_both_formats_carry_the_same_titles_and_bodies():
     assert len(pairs) == 6
     for entry, item, post in pairs:
         assert entry.findtext(f"{ATOM}title") == item.findtext("title") == post.heading
-        assert entry.findtext(f"{ATOM}content") == item.findtext(CONTENT) == post.content_html
+        body = entry.findtext(f"{ATOM}content")
+        assert body == item.findtext(CONTENT)
+        assert re.sub("<figure>.*</figure>", "", body) == post.content_html
         assert entry.findtext(f"{ATOM}id") == item.findtext("guid") == post.id
         assert [name.text for name in entry.iter(f"{ATOM}name")] == [name.text for name in item.iter(DC)]
 

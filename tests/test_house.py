@@ -17,6 +17,7 @@ STOREYS = [
     {"projection", "conductor", "library", "fanout", "editions", "intake"},
     {"config"},
     {"press"},
+    {"archives"},
     {"channel"},
     {"web"},
     {"app", "export"},

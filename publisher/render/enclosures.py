@@ -27,8 +27,13 @@ def enclosures(post: Post) -> list[Attachment]:
     """
     files = list(post.attachments)
     if post.image and all(file.url != post.image for file in files):
-        name = post.image.partition("?")[0].partition("#")[0]
-        media_type = _PICTURES.get(name.rpartition(".")[2].lower())
+        media_type = picture_type(post.image)
         if media_type:
             files.append(Attachment(url=post.image, mime_type=media_type))
     return files
+
+
+def picture_type(url: str) -> str | None:
+    """Tell the media type of a picture by the ending of its name, None if that tells nothing."""
+    name = url.partition("?")[0].partition("#")[0]
+    return _PICTURES.get(name.rpartition(".")[2].lower())

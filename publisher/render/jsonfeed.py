@@ -44,8 +44,10 @@ def _head(snapshot: Snapshot) -> dict[str, Any]:
         "version": JSON_FEED_VERSION,
         "title": title,
         "home_page_url": snapshot.address.root,
-        "feed_url": snapshot.address.json,
+        "feed_url": snapshot.address.json,  # of an archive document, too: it names the feed (JSON Feed 1.1, "feed_url")
     }
+    if snapshot.older is not None:
+        head["next_url"] = snapshot.archived(snapshot.older, "json")
     if snapshot.subtitle:
         head["description"] = clean_line(snapshot.subtitle)
     if snapshot.language:
@@ -72,4 +74,8 @@ def _facts(snapshot: Snapshot) -> dict[str, Any]:
         facts["clock"] = snapshot.clock.to_dict()
     if snapshot.address.events is not None:
         facts["events"] = snapshot.address.events
+    if snapshot.archive is not None:
+        facts["archive"] = snapshot.archive
+    if snapshot.deleted:
+        facts["deleted"] = [stone.deletion.to_dict() for stone in snapshot.deleted]
     return facts

@@ -10,8 +10,10 @@ if TYPE_CHECKING:
 
     from shared.event import Position
     from shared.post import Author, Post, ReplayFacts
-    from shared.wire import Clock
+    from shared.wire import Clock, Deletion
 
+Form = Literal["atom", "rss", "json"]
+"""A format of feeds, by the ending of its path."""
 Mode = Literal["live", "replay", "archive"]
 
 
@@ -54,6 +56,10 @@ class Address:
         """URL of the stream, None on a static site."""
         return self.root + "events" if self.has_stream else None
 
+    def archive(self, number: int, form: Form, take: int = 1) -> str:
+        """URL of an archive document (RFC 5005, section 4); after a reset there are others of the same number."""
+        return f"{self.root}archive/{number}.{form}" + (f"?take={take}" if take > 1 else "")
+
     def post(self, slug: str) -> str:
         """URL of one post."""
         return f"{self.root}posts/{slug}"
@@ -72,6 +78,14 @@ class Brand:
 
 
 @dataclass(frozen=True, slots=True)
+class Tombstone:
+    """A post that was taken away; ``when`` on the axis of the entries' dates."""
+
+    deletion: Deletion
+    when: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """What the documents show. ``posts`` are released (projected), newest first.
 
@@ -84,6 +98,11 @@ class Snapshot:
         complete: ``posts`` is the whole story so far, not only its newest part.
         clock: the replay's clock as it was last set, None where there is none.
         began: story time of the story's first post; None where that is not known.
+        deleted: tombstones within the window's reach, newest first.
+        take: which take of the channel it is, from 1.
+        archive: number of the archive document that this is, None for the newest window.
+        older: number of the archive document in which the history goes on, None if there is nothing older.
+        newer: of an archive document, the number of the next one.
     """
 
     address: Address
@@ -100,3 +119,16 @@ class Snapshot:
     clock: Clock | None = None
     began: datetime | None = None
     brand: Brand | None = None
+    deleted: tuple[Tombstone, ...] = ()
+    take: int = 1
+    archive: int | None = None
+    older: int | None = None
+    newer: int | None = None
+
+    def itself(self, form: Form) -> str:
+        """URL of the document that shows this in a format."""
+        return self.address.root + f"feed.{form}" if self.archive is None else self.archived(self.archive, form)
+
+    def archived(self, number: int, form: Form) -> str:
+        """URL of an archive document of the same take."""
+        return self.address.archive(number, form, self.take)

@@ -10,6 +10,7 @@ from aiohttp import hdrs, web
 from publisher.editions import PRINTINGS, Edition
 from publisher.render.opml import channels_opml
 from publisher.render.page import ICON, Listing, channels_page, post_page
+from publisher.web.archive import archive
 from publisher.web.desk import TOKEN
 from publisher.web.documents import channel_links, respond
 from publisher.web.stream import stream
@@ -65,6 +66,7 @@ class Site:
             if name != "page":
                 app.router.add_get(f"/{{channel}}/{{document:{name.replace('.', '[.]')}}}", self._document)
         app.router.add_get("/{channel}/events", self._events)
+        app.router.add_get("/{channel}/archive/{number:[1-9][0-9]{0,8}}.{form:atom|rss|json}", self._archive)
         app.router.add_get("/{channel}/posts/{post}", self._post)
         return app
 
@@ -98,6 +100,9 @@ class Site:
         return await respond(
             request, channel.editions.get(name), links=channel_links(channel.address, channel.address.root + name)
         )
+
+    async def _archive(self, request: web.Request) -> web.Response:
+        return await archive(request, self._channel(request))
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         return await stream(request, self._channel(request), self._now)

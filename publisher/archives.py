@@ -1,0 +1,59 @@
+"""Archive documents (RFC 5005, section 4): the history of a channel, in slices that never move."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from publisher.editions import Edition
+from publisher.render.feedxml import atom, rss
+from publisher.render.jsonfeed import json_feed
+from shared.wire import ATOM, JSON_FEED, RSS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from publisher.press import Press
+    from publisher.render.snapshot import Form, Snapshot
+
+KEPT = 16
+"""Archive documents kept rendered: who walks through the history reads each of them once."""
+
+_FORMS: dict[Form, tuple[str, Callable[[Snapshot], bytes]]] = {
+    "atom": (f"{ATOM}; charset=utf-8", atom),
+    "rss": (f"{RSS}; charset=utf-8", rss),
+    "json": (f"{JSON_FEED}; charset=utf-8", json_feed),
+}
+
+
+class Archives:
+    """The archive documents of one channel, rendered when they are asked for.
+
+    Number ``n`` holds the posts of the ``n``-th hundred (or whatever the window is) of first releases that are still
+    out. It exists once that hundred is full, and changes only when a post of its own does.
+    """
+
+    def __init__(self, press: Press) -> None:
+        self._press = press
+        self._made: dict[tuple[int, Form], tuple[tuple[int, ...], Snapshot, Edition]] = {}
+
+    def get(self, number: int, form: Form) -> tuple[Snapshot, Edition] | None:
+        """Give an archive document and what it shows, None where there is none of that number (yet)."""
+        if not 1 <= number <= self._press.archives:
+            return None
+        size, shelf = self._press.billing.window, self._press.shelf
+        version = (shelf.take, self._press.archives == number, *shelf.slot_version((number - 1) * size, size))
+        known = self._made.pop((number, form), None)
+        if known is None or known[0] != version:
+            snapshot = self._press.archive(number)
+            known = version, snapshot, _render(snapshot, form)
+        if len(self._made) >= KEPT:
+            del self._made[next(iter(self._made))]
+        self._made[number, form] = known
+        return known[1:]
+
+
+def _render(snapshot: Snapshot, form: Form) -> Edition:
+    media_type, render = _FORMS[form]
+    facts = [post.newsreel for post in snapshot.posts], [stone.deletion.newsreel for stone in snapshot.deleted]
+    changes = [fact.released_at for kind in facts for fact in kind if fact.released_at is not None]
+    return Edition(render(snapshot), media_type, max(changes, default=snapshot.updated))

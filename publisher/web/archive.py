@@ -1,0 +1,50 @@
+"""Archive documents over HTTP (RFC 5005, section 4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from aiohttp import web
+
+from publisher.web.documents import respond
+
+if TYPE_CHECKING:
+    from publisher.channel import Channel
+    from publisher.render.snapshot import Form, Snapshot
+
+MAX_AGE = 3600
+"""Seconds for which caches may keep an archive document: it changes only where one of its posts is mended or goes."""
+
+_OPEN = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-cache"}
+
+
+async def archive(request: web.Request, channel: Channel) -> web.Response:
+    """Answer ``GET /{channel}/archive/{number}.{form}``.
+
+    A reset begins other documents of the same numbers. Theirs is another URL, ``?take=``: what a cache kept of one
+    take must never pass for a part of the next.
+    """
+    number, form = int(request.match_info["number"]), cast("Form", request.match_info["form"])
+    take = str(channel.press.shelf.take)
+    if request.query.get("take", "1") != take:
+        if "take" in request.query:
+            raise web.HTTPGone(text=f"{channel.name} began anew since; its feeds link the history of this round")
+        raise web.HTTPTemporaryRedirect(f"{number}.{form}?take={take}", headers=_OPEN)
+    if number == channel.press.archives + 1:  # the newest archive document links it: what it will hold is in the feed
+        raise web.HTTPTemporaryRedirect(f"../feed.{form}", headers=_OPEN)
+    found = channel.archives.get(number, form)
+    if found is None:
+        raise web.HTTPNotFound(text=f"{channel.name} has no archive document {number} yet")
+    snapshot, edition = found
+    return await respond(request, edition, links=_links(snapshot, form), max_age=MAX_AGE)
+
+
+def _links(snapshot: Snapshot, form: Form) -> str:
+    """Make the ``Link`` header (RFC 8288)."""
+    links = {
+        "self": snapshot.itself(form),
+        "current": f"{snapshot.address.root}feed.{form}",
+        "prev-archive": snapshot.archived(snapshot.older, form) if snapshot.older else None,
+        "next-archive": snapshot.archived(snapshot.newer, form) if snapshot.newer else None,
+    }
+    return ", ".join(f'<{url}>; rel="{rel}"' for rel, url in links.items() if url)
