@@ -6,8 +6,8 @@ Bytes in, posts out. Every format is first made into JSON Feed items, so that th
 from __future__ import annotations
 
 from shared.feed import Entry, Feed, Link, NotAFeedError, read_entries, read_entry
-from shared.item import BadItemError, absolute_url, read_json
-from shared.wire import EVENT_STREAM, HTML
+from shared.item import BadItemError, absolute_url, each, read_json
+from shared.wire import EVENT_STREAM, HTML, Deletion
 from shared.xmlfeed import read_xml_feed
 
 __all__ = ["Entry", "Feed", "Link", "NotAFeedError", "read_entry", "read_feed", "read_json_feed"]
@@ -44,6 +44,7 @@ def read_json_feed(document: object, url: str) -> Feed:
     facts = document.get("_newsreel")
     newsreel = facts if isinstance(facts, dict) else None
     entries, doubts = read_entries(document["items"], url, newest_first=newsreel is not None)
+    deleted = newsreel.get("deleted") if newsreel is not None else None
     found = [_json_link(document.get("home_page_url"), "alternate", HTML, url)]
     if newsreel is not None:
         found.append(_json_link(newsreel.get("events"), "alternate", EVENT_STREAM, url))
@@ -54,6 +55,7 @@ def read_json_feed(document: object, url: str) -> Feed:
         complete=newsreel is not None and newsreel.get("complete") is True,
         expired=document.get("expired") is True,
         older=absolute_url(document.get("next_url"), url),
+        deletions=tuple(each(Deletion, deleted if isinstance(deleted, list) else ())),
         links=tuple(link for link in found if link),
         newsreel=newsreel,
         doubts=doubts,

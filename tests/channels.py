@@ -1,0 +1,109 @@
+"""One real channel behind a real server on loopback, and the hand that appends to its log."""
+
+import asyncio
+import socket
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, date, datetime, timedelta
+
+from aiohttp import ClientSession, web
+from making import make_post
+
+from publisher.channel import Channel
+from publisher.library import Library
+from publisher.log.contract import Draft
+from publisher.log.memory import MemoryStore
+from publisher.press import Billing
+from publisher.reel import Reel
+from publisher.render.snapshot import Address
+from publisher.web.site import Site
+from shared.event import ClockEvent, DeleteEvent, PostEvent, ResetEvent, UpdateEvent
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+REEL = Reel([PostEvent(post=make_post("only"))])
+
+
+class Room:
+    """A channel named harbour. Each event is released a second after the one before."""
+
+    def __init__(self, root, *, window, mode, timestamps):
+        self.root = root
+        self.store = MemoryStore()
+        self.library = Library.open(":memory:", self.store.epoch)
+        log = self.store.channel("harbour")
+        billing = Billing("Storm", mode, "en", date(2023, 1, 31), NOW, window)
+        address = Address.of(root, "harbour", "news.example", date(2023, 1, 31))
+        self.channel = Channel(log, self.library.shelf("harbour"), address, billing, timestamps, reel=REEL)
+        self.log, self.press = log, self.channel.press
+        self.said = 0
+
+    async def say(self, *events):
+        """Append events and wait until they are pressed."""
+        drafts = []
+        for event in events:
+            self.said += 1
+            drafts.append(Draft(f"k{self.said}", NOW + timedelta(seconds=self.said), event))
+        logged = await self.log.append(drafts)
+        async with asyncio.timeout(10):
+            while self.channel.fanout.head < logged[-1].seq:  # noqa: ASYNC110 nothing there rings a bell
+                await asyncio.sleep(0.001)
+
+    async def post(self, *slugs, **fields):
+        await self.say(
+            *(
+                PostEvent(post=make_post(slug, self.said + n, title=f"About {slug}", **fields))
+                for n, slug in enumerate(slugs)
+            )
+        )
+
+    async def revise(self, slug, revision=2, **fields):
+        post = make_post(slug, self.said, title=f"About {slug}, corrected", facts={"revision": revision}, **fields)
+        await self.say(UpdateEvent(post=post.model_copy(update={"date_modified": post.date_published})))
+
+    async def delete(self, *slugs):
+        await self.say(*(DeleteEvent(id=slug, story_time=make_post("x", self.said).story_time) for slug in slugs))
+
+    async def clock(self, state="playing", speed=60):
+        elapsed = float(self.said)
+        await self.say(
+            ClockEvent(state=state, speed=speed, anchor=NOW, elapsed=elapsed, story_time=NOW, run=1, reel="x")
+        )
+
+    async def reset(self, take=2):
+        await self.say(ResetEvent(reason="seek", take=take, run=1, story_time=NOW))
+
+    async def get(self, path, **headers):
+        """Give status, headers and body of a document by its path or URL."""
+        url = path if path.startswith("http") else self.root + path
+        async with (
+            ClientSession(auto_decompress=True) as session,
+            session.get(url, allow_redirects=False, headers=headers) as answer,
+        ):
+            return answer.status, answer.headers, await answer.read()
+
+    async def body(self, path):
+        status, _, body = await self.get(path)
+        assert status == 200, (path, status, body)
+        return body
+
+
+@asynccontextmanager
+async def open_room(*, window=100, mode="replay", timestamps="shifted"):
+    """Serve a channel for the length of a block."""
+    sock = socket.create_server(("127.0.0.1", 0))
+    room = Room(f"http://127.0.0.1:{sock.getsockname()[1]}/harbour/", window=window, mode=mode, timestamps=timestamps)
+    await room.channel.open(NOW)
+    pressing = asyncio.create_task(room.press.run())
+    site = Site({"harbour": room.channel}, lambda: NOW)
+    runner = web.AppRunner(site.application(), handler_cancellation=True, shutdown_timeout=5, access_log=None)
+    await runner.setup()
+    await web.SockSite(runner, sock).start()
+    try:
+        yield room
+    finally:
+        room.channel.fanout.close()
+        await runner.cleanup()
+        pressing.cancel()
+        with suppress(asyncio.CancelledError):
+            await pressing
+        room.library.close()
+        await room.store.close()
