@@ -21,6 +21,7 @@ from publisher.log.opening import open_store
 from publisher.press import Billing
 from publisher.reel import Reel
 from publisher.render.snapshot import Address, Brand
+from publisher.web.problems import LONGEST_URL
 from publisher.web.site import Site
 from publisher.when import spoken
 from shared.errors import NewsreelError, UsageError
@@ -101,6 +102,7 @@ class Server:
             shutdown_timeout=SHUTDOWN_SECONDS,
             access_log=None,
             logger=_http_log,
+            max_line_size=2 * LONGEST_URL,  # what is longer by less still gets an answer of ours
         )
         await self._runner.setup()
         await web.SockSite(self._runner, self._socket, backlog=BACKLOG).start()

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from multidict import CIMultiDict
 
-from publisher.codings import SMALLEST, choose
+from publisher.codings import SMALLEST, choose, weight
 from publisher.render.page import CONTENT_SECURITY_POLICY
+from publisher.web.problems import EXPOSED
 from shared.wire import ATOM, EVENT_STREAM, HTML, JSON_FEED, RSS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from publisher.editions import Edition
     from publisher.render.snapshot import Address
 
-EXPOSED = "ETag, Link, Last-Modified"
-"""Headers that scripts of other origins may read, besides those that they always may (Fetch, "CORS")."""
 YEAR_SECONDS = 365 * 24 * 3600
 """The longest ``max-age`` that is of any use: such a document never changes."""
 
@@ -90,6 +91,23 @@ def _cache_control(max_age: int | None) -> str:
     if max_age is None:
         return "no-cache"
     return f"max-age={max_age}" + (", immutable" if max_age >= YEAR_SECONDS else "")  # RFC 8246
+
+
+def preferred(accept: str | None, offers: Sequence[str]) -> str:
+    """Choose a media type for an ``Accept`` header (RFC 9110, section 12.5.1): the weightiest, then the first offered.
+
+    Where none is acceptable it is the first: something to read is of more use than a 406.
+    """
+    ranges: dict[str, float] = {}
+    for part in (accept or "*/*").split(","):
+        name, *parameters = part.split(";")
+        ranges[name.strip().lower()] = weight(parameters)
+    weights = []
+    for offer in offers:
+        # The most specific range that fits decides.
+        fitting = (offer, offer.partition("/")[0] + "/*", "*/*")
+        weights.append(next((ranges[name] for name in fitting if name in ranges), 0.0))
+    return offers[weights.index(max(weights))]
 
 
 def channel_links(address: Address, itself: str) -> str:

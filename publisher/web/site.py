@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from publisher.editions import PRINTINGS, Edition
 from publisher.render.opml import channels_opml
 from publisher.render.page import ICON, Listing, channels_page, post_page
 from publisher.web.archive import archive
 from publisher.web.desk import TOKEN
-from publisher.web.documents import channel_links, respond
+from publisher.web.documents import channel_links, preferred, respond
+from publisher.web.problems import problems
 from publisher.web.stream import stream
-from shared.errors import NewsreelError
-from shared.post import encode_json
-from shared.wire import HTML, OPML, PROBLEM
+from shared.wire import HTML, OPML
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from publisher.channel import Channel
     from publisher.token import Token
 
-logger = logging.getLogger(__name__)
-
 JSON = "application/json"
-_PREFLIGHT = {
-    "Allow": "GET, HEAD, OPTIONS",
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
-    "Access-Control-Allow-Headers": "Last-Event-ID, If-None-Match, If-Modified-Since, Cache-Control",
-    "Access-Control-Max-Age": "86400",
-}
+ROBOTS = b"""User-agent: *
+Allow: /
+Disallow: /*/events
+Disallow: /*?*rerun=
+"""
+"""For crawlers (RFC 9309): all but streams, which have no end, and reruns, of whose addresses there is none."""
+_DAY_SECONDS = 24 * 3600
 
 
 class Site:
@@ -52,12 +48,14 @@ class Site:
 
     def application(self) -> web.Application:
         """Make the aiohttp application."""
-        app = web.Application(middlewares=[_problems])
+        app = web.Application(middlewares=[problems])
         if self._token is not None:
             app[TOKEN] = self._token
         app.router.add_get("/", self._index)
         app.router.add_get("/channels.opml", self._opml)
         app.router.add_get("/icon.svg", self._icon)
+        app.router.add_get("/favicon.ico", self._icon)
+        app.router.add_get("/robots.txt", self._robots)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/{channel}", self._slash)
@@ -80,7 +78,12 @@ class Site:
         return await respond(request, Edition(body, f"{OPML}; charset=utf-8", self._changed()))
 
     async def _icon(self, request: web.Request) -> web.Response:
-        return await respond(request, Edition(ICON.encode(), "image/svg+xml", self._opened))
+        # Feed readers ask for /favicon.ico without having seen the page, which carries its icon itself.
+        return await respond(request, Edition(ICON.encode(), "image/svg+xml", self._opened), max_age=_DAY_SECONDS)
+
+    async def _robots(self, request: web.Request) -> web.Response:
+        edition = Edition(ROBOTS, "text/plain; charset=utf-8", self._opened)
+        return await respond(request, edition, max_age=_DAY_SECONDS)
 
     def _listings(self) -> list[Listing]:
         return [Listing.of(channel.editions.current) for channel in self._channels.values()]
@@ -116,12 +119,16 @@ class Site:
         post = channel.press.released(filed)
         if post is None:
             raise web.HTTPGone(text=f"the post {slug[:80]!r} of {channel.name} was taken away")
-        links = channel_links(channel.address, channel.address.post(slug))
-        if _prefers_json(request):
+        # Its own dates: what else is released changes nothing here.
+        changed = max(filed.released, channel.press.billing.opened)
+        if preferred(request.headers.get("Accept"), (HTML, JSON)) == JSON:
             body, media_type = post.to_json(), JSON
         else:
             body, media_type = post_page(channel.editions.current, post), HTML
-        edition = Edition(body, f"{media_type}; charset=utf-8", channel.press.changed)
+            if channel.press.clock is not None:
+                changed = max(changed, channel.press.clock.anchor)  # the page names the story, and a replay's speed
+        edition = Edition(body, f"{media_type}; charset=utf-8", changed)
+        links = channel_links(channel.address, channel.address.post(slug))
         return await respond(request, edition, links=links, vary=("Accept",))
 
     async def _slash(self, request: web.Request) -> web.Response:
@@ -144,41 +151,3 @@ class Site:
             return self._channels[name]
         except KeyError:
             raise web.HTTPNotFound(text=f"there is no channel {name[:80]!r}; / lists the channels") from None
-
-
-def _prefers_json(request: web.Request) -> bool:
-    accept = request.headers.get("Accept", "")
-    return "json" in accept and HTML not in accept
-
-
-@web.middleware
-async def _problems(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    """Answer errors as problem documents, and CORS preflights; all else passes."""
-    if request.method == hdrs.METH_OPTIONS:
-        return web.Response(status=204, headers=_PREFLIGHT)
-    try:
-        return await handler(request)
-    except web.HTTPException as error:
-        if error.status < 400:
-            raise
-        detail = error.text if error.text and not error.text.startswith(f"{error.status}:") else None
-        kept = {
-            name: error.headers[name] for name in ("Allow", "Retry-After", "WWW-Authenticate") if name in error.headers
-        }
-        return _problem(error.status, error.reason, detail, kept)
-    except NewsreelError as error:
-        logger.error("cannot answer %s: %s", request.path[:80], error)  # noqa: TRY400 one line
-        return _problem(503, "Service Unavailable", "the server has trouble; try again later", {"Retry-After": "5"})
-
-
-def _problem(status: int, title: str, detail: str | None, headers: Mapping[str, str]) -> web.Response:
-    problem = {"type": "about:blank", "title": title, "status": status}
-    return web.Response(
-        status=status,
-        body=encode_json(problem | ({"detail": detail} if detail else {})),
-        content_type=PROBLEM,
-        # What is not found now may come out the next second.
-        headers={"Access-Control-Allow-Origin": "*", "Cache-Control": "no-cache", **headers},
-    )

@@ -1,0 +1,115 @@
+"""Errors as problem documents (RFC 9457), and what may be asked of an address (``OPTIONS``, ``Allow``, CORS)."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING
+
+from aiohttp import hdrs, web
+
+from shared.errors import NewsreelError
+from shared.post import encode_json
+from shared.wire import PROBLEM
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+logger = logging.getLogger(__name__)
+
+LONGEST_URL = 8_000
+"""Bytes of a request target that every server should take (RFC 9110, section 4.1), and ours does no more."""
+EXPOSED = "ETag, IM, Last-Modified, Link, Retry-After"
+"""Headers that scripts of other origins may read, besides those that they always may (Fetch, "CORS")."""
+
+_SHARED = {hdrs.METH_GET, hdrs.METH_HEAD}  # what pages of other origins may do: read
+_ASKED = "A-IM, Cache-Control, If-Modified-Since, If-None-Match, Last-Event-ID"
+_KEPT = (hdrs.ALLOW, hdrs.RETRY_AFTER, hdrs.WWW_AUTHENTICATE)
+_BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+@web.middleware
+async def problems(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Answer errors as problem documents, and ``OPTIONS``; all else passes."""
+    try:
+        if request.method == hdrs.METH_OPTIONS:
+            return _options(request)
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return _answer(request, error)
+    except NewsreelError as error:
+        logger.error("cannot answer %s: %s", request.path[:80], error)  # noqa: TRY400 one line
+        return problem(503, "Service Unavailable", "the server has trouble; try again later", {"Retry-After": "5"})
+    except Exception:
+        if request.writer.output_size:
+            raise  # the answer has begun: nothing can be said any more
+        logger.exception("cannot answer %s", request.path[:80])
+        return problem(500, "Internal Server Error", "the server failed, and has noted why")
+
+
+def problem(status: int, title: str, detail: str | None, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Make a problem document of type ``about:blank``: the status says which problem it is, ``detail`` the rest."""
+    document = {"type": "about:blank", "title": title, "status": status}
+    return web.Response(
+        status=status,
+        body=encode_json(document | ({"detail": detail} if detail else {})),
+        content_type=PROBLEM,
+        headers={
+            "Access-Control-Allow-Origin": "*",
+            "Access-Control-Expose-Headers": EXPOSED,
+            # What is not found now may come out the next second.
+            "Cache-Control": "no-cache",
+            "X-Content-Type-Options": "nosniff",
+            **(headers or {}),
+        },
+    )
+
+
+def _answer(request: web.Request, error: web.HTTPException) -> web.Response:
+    status, title = error.status, error.reason
+    headers: dict[str, str] = {name: error.headers[name] for name in _KEPT if name in error.headers}
+    # aiohttp's own text says the status once more.
+    detail = error.text if error.text and not error.text.startswith(f"{status}:") else None
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        headers[hdrs.ALLOW] = allowed = _listed(error.allowed_methods)
+        detail = detail or f"{request.method} cannot be done here; what can: {allowed}"
+    elif status == 404:
+        # Whatever is wrong with an address, it shows as one that is not found.
+        if len(request.raw_path) > LONGEST_URL:
+            status, title = 414, "URI Too Long"
+            detail = f"the address has {len(request.raw_path):,} characters; none here has over {LONGEST_URL:,}"
+        elif _BAD_PERCENT.search(request.raw_path):
+            status, title = 400, "Bad Request"
+            detail = "a % of the address is not followed by two hexadecimal digits; write %25 for the sign itself"
+        else:
+            detail = detail or "there is nothing at this address; / lists the channels"
+    return problem(status, title, detail, headers)
+
+
+def _options(request: web.Request) -> web.Response:
+    """Tell what can be done at an address; what pages of other origins may do is a part of it."""
+    error = request.match_info.http_exception
+    if request.raw_path == "*":
+        methods: Iterable[str] = _SHARED  # of the server as a whole (RFC 9110, section 9.3.7)
+    elif isinstance(error, web.HTTPMethodNotAllowed):
+        methods = error.allowed_methods
+    else:
+        raise error or web.HTTPNotFound
+    return web.Response(
+        status=204,
+        headers={
+            hdrs.ALLOW: _listed(methods),
+            "Access-Control-Allow-Origin": "*",
+            "Access-Control-Allow-Methods": _listed(_SHARED.intersection(methods)),
+            "Access-Control-Allow-Headers": _ASKED,
+            "Access-Control-Max-Age": "86400",
+        },
+    )
+
+
+def _listed(methods: Iterable[str]) -> str:
+    return ", ".join(sorted({*methods, hdrs.METH_OPTIONS}))
