@@ -94,6 +94,8 @@ class Press:
         self._fanout = fanout
         self.changed = billing.opened
         """When anything that documents show last changed: the newest event, or the start with new settings."""
+        self.announced = billing.opened
+        """When that which the page of one post shows of its channel last changed: with the clock, or at the start."""
         self.editions = Editions(PRINTINGS, self.snapshot, lambda: self.changed)
         self._projected: dict[str, tuple[int, Post]] = {}
         self._resets: dict[tuple[int, ResetReason, str | None], bytes] = {}
@@ -115,6 +117,9 @@ class Press:
         newest = await self._log.latest(*_KINDS)
         if newest is not None:
             self.changed = max(self.changed, newest.released_at)
+        clock = await self._log.latest("clock")
+        if clock is not None:
+            self.announced = max(self.announced, clock.released_at)
 
     async def run(self) -> None:
         """Press what is appended, until the log is closed."""
@@ -131,6 +136,8 @@ class Press:
             self.shelf.file([logged])
             frames.append(self.frame(logged, was))
             self.changed = max(self.changed, logged.released_at)
+            if isinstance(logged.event, ClockEvent):
+                self.announced = max(self.announced, logged.released_at)
         self.editions.stale()
         self._fanout.broadcast(frames)
 

@@ -125,8 +125,7 @@ class Site:
             body, media_type = post.to_json(), JSON
         else:
             body, media_type = post_page(channel.editions.current, post), HTML
-            if channel.press.clock is not None:
-                changed = max(changed, channel.press.clock.anchor)  # the page names the story, and a replay's speed
+            changed = max(changed, channel.press.announced)  # the page names the story, and a replay's speed
         edition = Edition(body, f"{media_type}; charset=utf-8", changed)
         links = channel_links(channel.address, channel.address.post(slug))
         return await respond(request, edition, links=links, vary=("Accept",))
