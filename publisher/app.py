@@ -18,9 +18,9 @@ from publisher.channel import Channel
 from publisher.conductor import Conductor, Score, release_all
 from publisher.library import Library, library_path
 from publisher.log.opening import open_store
-from publisher.press import Billing
 from publisher.reel import Reel
 from publisher.render.snapshot import Address, Brand
+from publisher.scene import Billing
 from publisher.web.problems import LONGEST_URL
 from publisher.web.site import Site
 from publisher.when import spoken

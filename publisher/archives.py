@@ -12,8 +12,8 @@ from shared.wire import ATOM, JSON_FEED, RSS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from publisher.press import Press
     from publisher.render.snapshot import Form, Snapshot
+    from publisher.scene import Scene
 
 KEPT = 16
 """Archive documents kept rendered: who walks through the history reads each of them once."""
@@ -32,19 +32,19 @@ class Archives:
     out. It exists once that hundred is full, and changes only when a post of its own does.
     """
 
-    def __init__(self, press: Press) -> None:
-        self._press = press
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
         self._made: dict[tuple[int, Form], tuple[tuple[int, ...], Snapshot, Edition]] = {}
 
     def get(self, number: int, form: Form) -> tuple[Snapshot, Edition] | None:
         """Give an archive document and what it shows, None where there is none of that number (yet)."""
-        if not 1 <= number <= self._press.archives:
+        if not 1 <= number <= self._scene.archives:
             return None
-        size, shelf = self._press.billing.window, self._press.shelf
-        version = (shelf.take, self._press.archives == number, *shelf.slot_version((number - 1) * size, size))
+        size, view = self._scene.billing.window, self._scene.view
+        version = (self._scene.take, self._scene.archives == number, *view.slot_version((number - 1) * size, size))
         known = self._made.pop((number, form), None)
         if known is None or known[0] != version:
-            snapshot = self._press.archive(number)
+            snapshot = self._scene.archive(number)
             known = version, snapshot, _render(snapshot, form)
         if len(self._made) >= KEPT:
             del self._made[next(iter(self._made))]

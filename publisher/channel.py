@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from publisher.archives import Archives
 from publisher.clock import ReplayClock
 from publisher.fanout import Fanout
-from publisher.press import Billing, Press
+from publisher.press import Press
 from publisher.projection import Projection
 from shared.event import PostEvent
 from shared.wire import Clock
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from publisher.projection import Timestamps
     from publisher.reel import Reel
     from publisher.render.snapshot import Address
+    from publisher.scene import Billing
     from shared.event import Position, ResetReason
 
 
@@ -64,7 +65,7 @@ class Channel:
         self.fanout = Fanout()
         self.press = Press(log, shelf, Projection(address, timestamps), billing, self.fanout)
         self.editions = self.press.editions
-        self.archives = Archives(self.press)
+        self.archives = Archives(self.press.scene)
         self.reel = reel
         self._conductor = conductor
 

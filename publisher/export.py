@@ -10,10 +10,10 @@ from publisher.editions import PRINTINGS
 from publisher.library import Library
 from publisher.log.contract import Draft
 from publisher.log.memory import MemoryStore
-from publisher.press import Billing
 from publisher.reel import Reel
 from publisher.render.page import post_page
 from publisher.render.snapshot import Address
+from publisher.scene import Billing
 from shared.errors import NewsreelError
 from shared.event import DeleteEvent
 
@@ -65,7 +65,7 @@ async def export(reading: Reading, base_url: str, name: str, *, title: str = "",
         for cue in reel.cues:
             slug = cue.event.id if isinstance(cue.event, DeleteEvent) else cue.event.post.id
             filed = channel.press.shelf.find(slug)
-            post = channel.press.released(filed) if filed is not None else None
+            post = channel.press.scene.project(filed) if filed is not None else None
             if post is not None:
                 files[f"posts/{slug}/index.html"] = post_page(channel.editions.current, post)
         return files

@@ -7,29 +7,25 @@ is no other way from the log to a reader, so one machine and many run the same p
 from __future__ import annotations
 
 import asyncio
-import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from publisher.editions import PRINTINGS, Editions
 from publisher.fanout import EncodedFrame
 from publisher.render.jsonfeed import reset_document
-from publisher.render.snapshot import Snapshot, Tombstone
-from publisher.when import spoken_day, spoken_speed
+from publisher.scene import Scene, clock_of
 from shared.event import ClockEvent, DeleteEvent, Position, PostEvent, ResetEvent, UpdateEvent
-from shared.post import Author, ReplayFacts
 from shared.sse import encode_frame
-from shared.wire import Clock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from datetime import date, datetime
+    from collections.abc import Sequence
 
     from publisher.fanout import Fanout
     from publisher.library import Filed, Shelf
     from publisher.log.contract import EventLog, Kind
     from publisher.projection import Projection
-    from publisher.render.snapshot import Brand, Mode
+    from publisher.render.snapshot import Snapshot
+    from publisher.scene import Billing
     from shared.event import Logged, ResetReason
     from shared.post import Post
 
@@ -40,40 +36,27 @@ SLICE = 100
 RESETS = 16
 """Most encoded ``reset`` frames kept for readers to come: readers choose the tags, so there is no end of them."""
 
-# What outlets add to a title when a story is over: it would tell a replay's reader how things end.
-_CLOSING = re.compile(
-    r"\s*(?:[-–—|:,]\s*|\()(?:as it happened|how it happened|as they happened|zum nachlesen|so lief[^|]*|"
-    r"live coverage (?:has )?ended|closed|recap|highlights)\)?\s*$",
-    re.IGNORECASE,
-)
 
-_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
-_DATED = re.compile(
-    rf"^(?:{_MONTH} [0-9]{{1,2}},? [0-9]{{4}}|[0-9]{{1,2}} {_MONTH} [0-9]{{4}})[ ,:–-]+(?=\S)", re.IGNORECASE | re.ASCII
-)
+class _Cached(Scene):
+    """The channel as it stands now; what was projected is kept as long as it stands."""
 
+    def __init__(self, shelf: Shelf, billing: Billing, projection: Projection, epoch: str) -> None:
+        super().__init__(shelf, billing, projection, epoch)
+        self._kept: dict[str, tuple[int, Post]] = {}
 
-@dataclass(frozen=True, slots=True)
-class Billing:
-    """How a channel is announced.
+    def project(self, filed: Filed) -> Post | None:
+        seq, post = self._kept.get(filed.slug, (0, None))
+        if seq != filed.seq:
+            post = super().project(filed)
+            if len(self._kept) > 4 * self.billing.window:
+                self._kept.clear()
+            if post is not None:
+                self._kept[filed.slug] = (filed.seq, post)
+        return post
 
-    Attributes:
-        title: as the source has it.
-        first_day: of the story; None for a channel that has no story yet.
-        opened: when the channel was opened: an empty story's last change.
-        began: story time of the first post; None for a channel that has no story yet.
-        brand: who publishes.
-        window: most posts that documents show.
-    """
-
-    title: str
-    mode: Mode
-    language: str | None
-    first_day: date | None
-    opened: datetime
-    window: int = 100
-    began: datetime | None = None
-    brand: Brand | None = None
+    def archive(self, number: int) -> Snapshot:
+        # Who walks through the history shall not drive the window out.
+        return Scene(self.shelf, self.billing, self.projection, self.epoch).archive(number)
 
 
 class Press:
@@ -92,12 +75,12 @@ class Press:
         self._log = log
         self._projection = projection
         self._fanout = fanout
+        self.scene: Scene = _Cached(shelf, billing, projection, log.epoch)
         self.changed = billing.opened
         """When anything that documents show last changed: the newest event, or the start with new settings."""
         self.announced = billing.opened
         """When that which the page of one post shows of its channel last changed: with the clock, or at the start."""
-        self.editions = Editions(PRINTINGS, self.snapshot, lambda: self.changed)
-        self._projected: dict[str, tuple[int, Post]] = {}
+        self.editions = Editions(PRINTINGS, self.scene.snapshot, lambda: self.changed)
         self._resets: dict[tuple[int, ResetReason, str | None], bytes] = {}
 
     async def catch_up(self) -> None:
@@ -168,7 +151,7 @@ class Press:
                     logged.position,
                     first_released=first,
                     released=logged.released_at,
-                    replay=self._replay_at(logged.seq),
+                    replay=self.scene.replay_at(logged.seq),
                 )
                 body = released.to_json()
                 tags = frozenset(post.tags)
@@ -206,140 +189,22 @@ class Press:
         """Tell where the press stands."""
         return Position(self._log.epoch, self.shelf.head)
 
-    def snapshot(self) -> Snapshot:
-        """Give what documents show now."""
-        billing, shelf = self.billing, self.shelf
-        clock = self.clock
-        ended = clock is not None and clock.state == "ended"
-        filed = shelf.window(billing.window)
-        posts, complete = self._released_all(filed), shelf.count() <= billing.window
-        deleted = self._tombstones(shelf.tombstones(billing.window))
-        updated = shelf.changed or billing.opened
-        if self._projection.timestamps == "original":
-            updated = _newest(posts, deleted, updated)
-        return Snapshot(
-            address=self._projection.address,
-            mode=billing.mode,
-            title=self._title(over=ended),
-            subtitle=self._subtitle(clock.speed if clock is not None else 1),
-            language=billing.language,
-            authors=_by_name(shelf.authors()),
-            updated=updated,
-            posts=posts,
-            position=self.position,
-            complete=complete,
-            replay=self._replay_at(shelf.head),
-            clock=clock_of(clock) if clock is not None else None,
-            began=billing.began,
-            brand=billing.brand,
-            deleted=deleted,
-            take=shelf.take,
-            # The archive document that holds the post below the window. A window is as long as an archive document,
-            # so this one is full: what is in none yet is always in the window.
-            older=None if complete else (filed[-1].ordinal - 1) // billing.window + 1,
-        )
-
-    @property
-    def archives(self) -> int:
-        """Count the archive documents: so many times a window's length of posts were released first."""
-        return self.shelf.releases // self.billing.window
-
-    def archive(self, number: int) -> Snapshot:
-        """Give what an archive document shows, by its number, from 1 to ``archives``.
-
-        Nothing in it changes but by its own posts: it tells of no clock, and has the words of a title, authors and
-        stamps that do not depend on what came later.
-        """
-        billing, shelf = self.billing, self.shelf
-        filed = shelf.slot((number - 1) * billing.window, billing.window)
-        posts = tuple(post for post in map(self._project, filed) if post is not None)
-        deleted = self._tombstones([stone for stone in filed if stone.deleted])
-        if self._projection.timestamps == "original":
-            updated = _newest(posts, deleted, billing.opened)
-        else:
-            updated = max((entry.released for entry in filed), default=billing.opened)
-        return Snapshot(
-            address=self._projection.address,
-            mode=billing.mode,
-            title=self._title(over=False),
-            subtitle=self._subtitle(1),
-            language=billing.language,
-            authors=_by_name(tuple(author for post in reversed(posts) for author in post.authors)),
-            updated=updated,
-            posts=posts,
-            position=Position(self._log.epoch, max((entry.seq for entry in filed), default=0)),
-            complete=False,
-            replay=posts[0].newsreel.replay if posts else None,
-            began=billing.began,
-            brand=billing.brand,
-            deleted=deleted,
-            take=shelf.take,
-            archive=number,
-            older=number - 1 or None,
-            # The next one is linked before it is full: that it became so is no change of this one.
-            newer=number + 1 if number < self.archives or billing.mode != "archive" else None,
-        )
-
     @property
     def clock(self) -> ClockEvent | None:
         """Give the replay's clock as it was last set; None where there is no replay, even if there was one before."""
-        return self.shelf.clock if self.billing.mode == "replay" else None
-
-    def released(self, filed: Filed) -> Post | None:
-        """Give the released form of a post on the shelf, None of a deleted one."""
-        seq, post = self._projected.get(filed.slug, (0, None))
-        if seq != filed.seq:
-            post = self._project(filed)
-            if post is not None:
-                self._projected[filed.slug] = (filed.seq, post)
-        return post
-
-    def _project(self, filed: Filed) -> Post | None:
-        if filed.post is None:
-            return None
-        return self._projection.post(
-            filed.post,
-            Position(self._log.epoch, filed.seq),
-            first_released=filed.first_released,
-            released=filed.released,
-            replay=self._replay_at(filed.seq),
-        )
-
-    def _tombstones(self, filed: Iterable[Filed]) -> tuple[Tombstone, ...]:
-        return tuple(
-            Tombstone(
-                self._projection.deletion(
-                    stone.slug,
-                    stone.story_time,
-                    Position(self._log.epoch, stone.seq),
-                    stone.released,
-                    self._replay_at(stone.seq),
-                ),
-                self._projection.dated(stone.story_time, stone.released),
-            )
-            for stone in filed
-        )
-
-    def _released_all(self, filed: Iterable[Filed]) -> tuple[Post, ...]:
-        if len(self._projected) > 4 * self.billing.window:
-            self._projected.clear()
-        return tuple(post for post in map(self.released, filed) if post is not None)
+        return self.scene.set_clock
 
     def _reset(self, reason: ResetReason, position: str, tag: str | None) -> bytes:
-        snapshot = self.snapshot()
+        snapshot = self.scene.snapshot()
         if tag is not None:
             snapshot = replace(snapshot, posts=tuple(post for post in snapshot.posts if tag in post.tags))
         return encode_frame("reset", reset_document(snapshot, reason), position)
 
     def _removal(self, logged: Logged, post_id: str) -> bytes:
         deletion = self._projection.deletion(
-            post_id, logged.event.story_time, logged.position, logged.released_at, self._replay_at(logged.seq)
+            post_id, logged.event.story_time, logged.position, logged.released_at, self.scene.replay_at(logged.seq)
         )
         return encode_frame("delete", deletion.to_json(), str(logged.position))
-
-    def _replay_at(self, seq: int) -> ReplayFacts | None:
-        clock = self.shelf.clock_at(seq) if self.billing.mode == "replay" else None
-        return ReplayFacts(run=clock.run, speed=clock.speed) if clock is not None else None
 
     def _tags_of(self, logged: Logged) -> frozenset[str] | None:
         match logged.event:
@@ -350,36 +215,3 @@ class Press:
             case _:
                 return None
         return frozenset(filed.post.tags) if filed is not None and filed.post is not None else None
-
-    def _title(self, *, over: bool) -> str:
-        if self.billing.mode != "replay":
-            return self.billing.title
-        return f"{self.billing.title if over else _open_title(self.billing.title)} (replay)"
-
-    def _subtitle(self, speed: float) -> str:
-        billing = self.billing
-        when = f" of {spoken_day(billing.first_day)}" if billing.first_day is not None else ""
-        if billing.mode == "replay":
-            return f"A replay of live coverage{when}{f', at {spoken_speed(speed)} its speed' if speed != 1 else ''}."
-        return f"Live coverage{when}."
-
-
-def _open_title(title: str) -> str:
-    """Take from a title what was put there when the story was over: closing words, and the day of the last update."""
-    return _DATED.sub("", _CLOSING.sub("", title)) or title
-
-
-def _by_name(authors: tuple[Author, ...]) -> tuple[Author, ...]:
-    """List each name once: where somebody was belongs to their posts."""
-    return tuple({author.name: Author(name=author.name, url=author.url) for author in authors}.values())
-
-
-def _newest(posts: Iterable[Post], deleted: Iterable[Tombstone], otherwise: datetime) -> datetime:
-    """Give the newest date of the entries of a document, and of those that are gone."""
-    dates = [*(post.date_modified or post.date_published for post in posts), *(stone.when for stone in deleted)]
-    return max(dates, default=otherwise)
-
-
-def clock_of(event: ClockEvent) -> Clock:
-    """Give the stream's form of a clock event, as of the moment it was logged."""
-    return Clock(state=event.state, speed=event.speed, story_time=event.story_time, run=event.run)

@@ -15,7 +15,7 @@ STOREYS = [
     {"clock", "when"},
     {"reel", "log", "render", "sources", "alarm", "token", "codings"},
     {"projection", "conductor", "library", "fanout", "editions", "intake"},
-    {"config"},
+    {"config", "rerun", "scene"},
     {"press"},
     {"archives"},
     {"channel"},
@@ -29,8 +29,8 @@ PURE = (
     "shared/text.py", "shared/errors.py", "shared/post.py", "shared/event.py", "shared/story.py", "shared/sse.py",
     "shared/wire.py", "shared/syndication.py", "shared/feed.py", "shared/xmlfeed.py", "shared/item.py",
     "shared/backoff.py",
-    "publisher/clock.py", "publisher/when.py", "publisher/reel.py", "publisher/projection.py", "publisher/render/",
-    "publisher/sources/",
+    "publisher/clock.py", "publisher/when.py", "publisher/reel.py", "publisher/projection.py", "publisher/rerun.py",
+    "publisher/scene.py", "publisher/render/", "publisher/sources/",
     "subscriber/changes.py", "subscriber/update.py", "subscriber/view.py",
 )  # fmt: skip
 

@@ -16,8 +16,9 @@ from publisher.channel import Channel
 from publisher.library import Library
 from publisher.log.contract import Draft, LogError
 from publisher.log.memory import MemoryStore
-from publisher.press import RESETS, Billing
+from publisher.press import RESETS
 from publisher.reel import Reel
+from publisher.scene import Billing
 from publisher.web import connection as connection_module
 from publisher.web.site import Site
 from shared.event import ClockEvent, DeleteEvent, PostEvent, ResetEvent, UpdateEvent

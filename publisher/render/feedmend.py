@@ -135,7 +135,7 @@ def moment(moment: datetime) -> datetime:
 def _links(snapshot: Snapshot, form: Form, media_type: str) -> Iterator[dict[str, str]]:
     """Give the links to the rest of the history (RFC 5005, section 4), as attributes."""
     history = {
-        "current": f"{snapshot.address.root}feed.{form}" if snapshot.archive is not None else None,
+        "current": snapshot.address.feed(form) if snapshot.archive is not None else None,
         "prev-archive": snapshot.archived(snapshot.older, form) if snapshot.older is not None else None,
         "next-archive": snapshot.archived(snapshot.newer, form) if snapshot.newer is not None else None,
     }

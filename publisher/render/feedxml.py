@@ -59,14 +59,14 @@ def _feed(snapshot: Snapshot, form: Form, media_type: str) -> Any:
     feed = FeedGenerator()
     feed.register_extension("newsreel", FeedMend, EntryMend)
     feed.newsreel.snapshot, feed.newsreel.form = snapshot, form
-    feed.id(snapshot.address.tag_prefix)
+    feed.id(snapshot.address.feed_id)
     feed.title(_title(snapshot))
     feed.updated(moment(snapshot.updated))
     feed.generator("newsreel", version=__version__)
     if snapshot.language:
         feed.language(clean_line(snapshot.language))
     feed.link(href=snapshot.itself(form), rel="self", type=media_type)
-    feed.link(href=snapshot.address.root, rel="alternate", type=HTML)  # last: feedgen makes it the link of RSS
+    feed.link(href=snapshot.address.page, rel="alternate", type=HTML)  # last: feedgen makes it the link of RSS
     return feed
 
 

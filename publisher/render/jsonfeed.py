@@ -43,7 +43,7 @@ def _head(snapshot: Snapshot) -> dict[str, Any]:
     head: dict[str, Any] = {
         "version": JSON_FEED_VERSION,
         "title": title,
-        "home_page_url": snapshot.address.root,
+        "home_page_url": snapshot.address.page,
         "feed_url": snapshot.address.json,  # of an archive document, too: it names the feed (JSON Feed 1.1, "feed_url")
     }
     if snapshot.older is not None:

@@ -29,14 +29,14 @@ def live_blog(snapshot: Snapshot) -> str:
 
     ``articleBody`` is plain text, paragraphs parted by blank lines, as schema.org has it.
     """
-    root = snapshot.address.root
+    page = snapshot.address.page
     began, newest = snapshot.began, max(map(_newest, snapshot.posts), default=None)
     if began is None and snapshot.complete:
         began = min((post.story_time for post in snapshot.posts), default=None)
     ended = snapshot.mode == "archive" or (snapshot.clock is not None and snapshot.clock.state == "ended")
     return _embedded(
         _CONTEXT
-        | {"@type": "LiveBlogPosting", "@id": root, "url": root, "mainEntityOfPage": root}
+        | {"@type": "LiveBlogPosting", "@id": page, "url": page, "mainEntityOfPage": page}
         | _present(
             headline=clean_line(snapshot.title) or snapshot.address.channel,
             description=clean_line(snapshot.subtitle),
@@ -54,8 +54,8 @@ def live_blog(snapshot: Snapshot) -> str:
 
 def blog_posting(snapshot: Snapshot, post: Post) -> str:
     """Write one released post as a ``BlogPosting``, part of the channel's ``LiveBlogPosting``."""
-    root = snapshot.address.root
-    whole = {"@type": "LiveBlogPosting", "@id": root, "url": root, "headline": clean_line(snapshot.title)}
+    page = snapshot.address.page
+    whole = {"@type": "LiveBlogPosting", "@id": page, "url": page, "headline": clean_line(snapshot.title)}
     return _embedded(_CONTEXT | _posting(post, snapshot.brand) | {"isPartOf": whole})
 
 

@@ -76,7 +76,7 @@ class Listing:
             snapshot.title,
             snapshot.subtitle,
             snapshot.mode,
-            address.root,
+            address.page,
             address.atom,
             address.rss,
             address.json,

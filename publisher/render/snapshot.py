@@ -19,10 +19,11 @@ Mode = Literal["live", "replay", "archive"]
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """The public URLs of a channel. ``root`` is the URL of its page and ends in a slash.
+    """The public URLs of a channel, or of a rerun of it. ``root`` is what they all begin with; it ends in a slash.
 
     ``tag_prefix`` is what all ids of the channel begin with (RFC 4151): ``tag:AUTHORITY,DATE:CHANNEL``.
     ``hubs`` are the URLs of the WebSub hubs that push the channel's page and feeds; reruns and static sites have none.
+    ``query`` is what every URL ends with, from the question mark on: the parameters of a rerun.
     """
 
     root: str
@@ -30,6 +31,7 @@ class Address:
     tag_prefix: str
     has_stream: bool = True
     hubs: tuple[str, ...] = ()
+    query: str = ""
 
     @classmethod
     def of(cls, root: str, channel: str, authority: str, day: date, *, has_stream: bool = True) -> Address:
@@ -37,32 +39,47 @@ class Address:
         return cls(root, channel, f"tag:{authority},{day.isoformat()}:{channel}", has_stream)
 
     @property
+    def page(self) -> str:
+        """URL of the page."""
+        return self.root + self.query
+
+    @property
     def atom(self) -> str:
         """URL of the Atom feed."""
-        return self.root + "feed.atom"
+        return self.feed("atom")
 
     @property
     def rss(self) -> str:
         """URL of the RSS feed."""
-        return self.root + "feed.rss"
+        return self.feed("rss")
 
     @property
     def json(self) -> str:
         """URL of the JSON Feed."""
-        return self.root + "feed.json"
+        return self.feed("json")
+
+    def feed(self, form: Form) -> str:
+        """URL of a feed."""
+        return f"{self.root}feed.{form}{self.query}"
+
+    @property
+    def feed_id(self) -> str:
+        """Id of the feed, whatever its format: a rerun is another feed than its channel's."""
+        return self.tag_prefix + self.query
 
     @property
     def events(self) -> str | None:
         """URL of the stream, None on a static site."""
-        return self.root + "events" if self.has_stream else None
+        return f"{self.root}events{self.query}" if self.has_stream else None
 
     def archive(self, number: int, form: Form, take: int = 1) -> str:
         """URL of an archive document (RFC 5005, section 4); after a reset there are others of the same number."""
-        return f"{self.root}archive/{number}.{form}" + (f"?take={take}" if take > 1 else "")
+        url = f"{self.root}archive/{number}.{form}{self.query}"
+        return url + f"{'&' if self.query else '?'}take={take}" if take > 1 else url
 
     def post(self, slug: str) -> str:
         """URL of one post."""
-        return f"{self.root}posts/{slug}"
+        return f"{self.root}posts/{slug}{self.query}"
 
     def tag(self, slug: str) -> str:
         """Give the id of a post in documents and streams."""
@@ -127,7 +144,7 @@ class Snapshot:
 
     def itself(self, form: Form) -> str:
         """URL of the document that shows this in a format."""
-        return self.address.root + f"feed.{form}" if self.archive is None else self.archived(self.archive, form)
+        return self.address.feed(form) if self.archive is None else self.archived(self.archive, form)
 
     def archived(self, number: int, form: Form) -> str:
         """URL of an archive document of the same take."""

@@ -30,7 +30,9 @@ async def archive(request: web.Request, channel: Channel) -> web.Response:
         if "take" in request.query:
             raise web.HTTPGone(text=f"{channel.name} began anew since; its feeds link the history of this round")
         raise web.HTTPTemporaryRedirect(f"{number}.{form}?take={take}", headers=_OPEN)
-    if number == channel.press.archives + 1:  # the newest archive document links it: what it will hold is in the feed
+    if (
+        number == channel.press.scene.archives + 1
+    ):  # the newest archive document links it: what it will hold is in the feed
         raise web.HTTPTemporaryRedirect(f"../feed.{form}", headers=_OPEN)
     found = channel.archives.get(number, form)
     if found is None:
@@ -43,7 +45,7 @@ def _links(snapshot: Snapshot, form: Form) -> str:
     """Make the ``Link`` header (RFC 8288)."""
     links = {
         "self": snapshot.itself(form),
-        "current": f"{snapshot.address.root}feed.{form}",
+        "current": snapshot.address.feed(form),
         "prev-archive": snapshot.archived(snapshot.older, form) if snapshot.older else None,
         "next-archive": snapshot.archived(snapshot.newer, form) if snapshot.newer else None,
     }

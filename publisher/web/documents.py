@@ -112,7 +112,7 @@ def preferred(accept: str | None, offers: Sequence[str]) -> str:
 
 def channel_links(address: Address, itself: str) -> str:
     """Make the ``Link`` header of a channel's documents (RFC 8288): themselves, hubs, the channel's other forms."""
-    forms = [(address.root, HTML), (address.atom, ATOM), (address.rss, RSS), (address.json, JSON_FEED)]
+    forms = [(address.page, HTML), (address.atom, ATOM), (address.rss, RSS), (address.json, JSON_FEED)]
     if address.events:
         forms.append((address.events, EVENT_STREAM))
     # A post's page cannot be subscribed to: what comes after it is elsewhere.

@@ -94,7 +94,7 @@ class Site:
     async def _page(self, request: web.Request) -> web.Response:
         channel = self._channel(request)
         return await respond(
-            request, channel.editions.get("page"), links=channel_links(channel.address, channel.address.root)
+            request, channel.editions.get("page"), links=channel_links(channel.address, channel.address.page)
         )
 
     async def _document(self, request: web.Request) -> web.Response:
@@ -116,7 +116,7 @@ class Site:
         filed = channel.press.shelf.find(slug)
         if filed is None:
             raise web.HTTPNotFound(text=f"{channel.name} has no post {slug[:80]!r}; it may not be out yet")
-        post = channel.press.released(filed)
+        post = channel.press.scene.project(filed)
         if post is None:
             raise web.HTTPGone(text=f"the post {slug[:80]!r} of {channel.name} was taken away")
         # Its own dates: what else is released changes nothing here.

@@ -22,8 +22,8 @@ from publisher.channel import Channel
 from publisher.library import Library
 from publisher.log.contract import Draft
 from publisher.log.opening import open_store
-from publisher.press import Billing
 from publisher.render.snapshot import Address
+from publisher.scene import Billing
 from publisher.web.site import Site
 from shared.event import PostEvent
 from shared.post import Post, PostFacts
