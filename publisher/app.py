@@ -16,6 +16,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from publisher.alarm import SchedulerAlarm, SteadyTime
 from publisher.channel import Channel
 from publisher.conductor import Conductor, Score, release_all
+from publisher.desk import begin_live
 from publisher.library import Library, library_path
 from publisher.log.opening import open_store
 from publisher.reel import Reel
@@ -28,9 +29,11 @@ from shared.errors import NewsreelError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
+    from datetime import date
 
     from publisher.config import ChannelSettings, Settings
-    from publisher.log.contract import LogStore
+    from publisher.library import Shelf
+    from publisher.log.contract import EventLog, LogStore
     from publisher.sources.reading import Reading
     from publisher.token import Token
 
@@ -148,12 +151,14 @@ class Server:
     async def _open(self, name: str, settings: ChannelSettings, steady: SteadyTime) -> Channel:
         assert self._store is not None  # noqa: S101 start() set it
         assert self._library is not None  # noqa: S101
+        log, shelf = self._store.channel(name), self._library.shelf(name)
+        if settings.mode == "live":
+            return await self._open_live(log, shelf, name, settings, steady)
         reading = self._readings[name]
-        log = self._store.channel(name)
         reel = Reel((told.event for told in reading.told), max_gap=settings.max_gap)
         if settings.until is not None:
             reel = reel.until(settings.until)
-        address = Address.of(f"{self.url}/{name}/", name, urlsplit(self.url).hostname or "localhost", reel.start.date())
+        address = self._address(name, reel.start.date())
         billing = Billing(
             title=settings.title or reading.header.title or name,
             mode=settings.mode,
@@ -164,7 +169,6 @@ class Server:
             began=reel.start,
             brand=self._brand,
         )
-        shelf = self._library.shelf(name)
         if settings.mode == "archive":
             await release_all(reel, log, steady.now())
             channel = Channel(log, shelf, address, billing, settings.dates)
@@ -178,6 +182,28 @@ class Server:
             channel = Channel(log, shelf, address, billing, settings.dates, reel=reel, conductor=conductor)
         await channel.open(steady.now())
         return channel
+
+    async def _open_live(
+        self, log: EventLog, shelf: Shelf, name: str, settings: ChannelSettings, steady: SteadyTime
+    ) -> Channel:
+        beginning = await begin_live(log, steady.now())
+        billing = Billing(
+            title=settings.title or name,
+            mode="live",
+            language=settings.language or None,
+            first_day=None,  # it goes on for as many days as it likes
+            opened=steady.now(),
+            window=settings.window,
+            began=beginning.moment,
+            brand=self._brand,
+        )
+        address = self._address(name, beginning.moment.date())
+        channel = Channel(log, shelf, address, billing, settings.dates, live_take=beginning.take)
+        await channel.open(steady.now())
+        return channel
+
+    def _address(self, name: str, first_day: date) -> Address:
+        return Address.of(f"{self.url}/{name}/", name, urlsplit(self.url).hostname or "localhost", first_day)
 
     def _begin(self, work: Coroutine[None, None, None], name: str) -> None:
         self._tasks.append(asyncio.create_task(work, name=name))

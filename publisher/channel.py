@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from publisher.archives import Archives
 from publisher.clock import ReplayClock
+from publisher.desk import Desk
 from publisher.fanout import Fanout
 from publisher.press import Press
 from publisher.projection import Projection
@@ -47,7 +48,7 @@ class Progress:
 
 
 class Channel:
-    """One channel: its log, press, fan-out and editions, and on replays its reel and conductor."""
+    """One channel: its log, press, fan-out and editions; on replays its reel and conductor, on live ones its desk."""
 
     def __init__(
         self,
@@ -59,6 +60,7 @@ class Channel:
         *,
         reel: Reel | None = None,
         conductor: Conductor | None = None,
+        live_take: int | None = None,
     ) -> None:
         self.address = address
         self.log = log
@@ -67,6 +69,8 @@ class Channel:
         self.editions = self.press.editions
         self.archives = Archives(self.press.scene)
         self.reel = reel
+        self.desk = Desk(log, self.press, live_take) if live_take is not None else None
+        """Where a live channel is written to; None where posts come from a source."""
         self._conductor = conductor
 
     @property

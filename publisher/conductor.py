@@ -209,17 +209,8 @@ class Conductor:
 
 
 async def release_all(reel: Reel, log: EventLog, now: datetime) -> None:
-    """Append a whole reel at once: what an archive does. What the log holds already is not appended again.
-
-    Where the channel was a replay before, what that had released is taken back first: a replay's clock always follows
-    its reset, so a clock that is newer than the last reset is a replay's.
-    """
-    clock, reset = await log.latest("clock"), await log.latest("reset")
-    take = reset.event.take if reset is not None and isinstance(reset.event, ResetEvent) else 1
-    if clock is not None and (reset is None or reset.seq < clock.seq):
-        take += 1
-        taken_back = ResetEvent(reason="seek", take=take, run=1, story_time=reel.start)
-        await log.append([Draft(f"take-{take}:reset", now, taken_back)])
+    """Append a whole reel at once: what an archive does. What the log holds already is not appended again."""
+    take = await take_back(log, now, reel.start)
     for first in range(0, len(reel), GROUP):
         await log.append(
             [
@@ -227,3 +218,17 @@ async def release_all(reel: Reel, log: EventLog, now: datetime) -> None:
                 for cue in reel.cues[first : first + GROUP]
             ]
         )
+
+
+async def take_back(log: EventLog, now: datetime, story_time: datetime) -> int:
+    """Begin a new take where the channel was a replay, or live, before: what had been let out counts no more.
+
+    Such a channel's clock always follows its last reset; an archive has no clock. Gives the take's number.
+    """
+    clock, reset = await log.latest("clock"), await log.latest("reset")
+    take = reset.event.take if reset is not None and isinstance(reset.event, ResetEvent) else 1
+    if clock is not None and (reset is None or reset.seq < clock.seq):
+        take += 1
+        taken_back = ResetEvent(reason="seek", take=take, run=1, story_time=story_time)
+        await log.append([Draft(f"take-{take}:reset", now, taken_back)])
+    return take

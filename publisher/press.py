@@ -81,6 +81,8 @@ class Press:
         self.announced = billing.opened
         """When that which the page of one post shows of its channel last changed: with the clock, or at the start."""
         self.editions = Editions(PRINTINGS, self.scene.snapshot, lambda: self.changed)
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._ended = False
         self._resets: dict[tuple[int, ResetReason, str | None], bytes] = {}
 
     async def catch_up(self) -> None:
@@ -106,10 +108,29 @@ class Press:
 
     async def run(self) -> None:
         """Press what is appended, until the log is closed."""
-        async for batch in self._log.tail(self.shelf.head):
-            for first in range(0, len(batch), SLICE):
-                self.press(batch[first : first + SLICE])
-                await asyncio.sleep(0)
+        try:
+            async for batch in self._log.tail(self.shelf.head):
+                for first in range(0, len(batch), SLICE):
+                    self.press(batch[first : first + SLICE])
+                    await asyncio.sleep(0)
+        finally:
+            self._tell_waiting(ended=True)
+
+    async def reached(self, seq: int) -> None:
+        """Wait until readers can see the event ``seq``, or the press has ended."""
+        if self.shelf.head < seq and not self._ended:
+            future = asyncio.get_running_loop().create_future()
+            self._waiting.append((seq, future))
+            await future
+
+    def _tell_waiting(self, *, ended: bool = False) -> None:
+        self._ended = ended
+        waiting, self._waiting = self._waiting, []
+        for seq, future in waiting:
+            if seq > self.shelf.head and not ended:
+                self._waiting.append((seq, future))
+            elif not future.done():
+                future.set_result(None)
 
     def press(self, batch: Sequence[Logged]) -> None:
         """File a batch, make its frames and broadcast them."""
@@ -123,6 +144,8 @@ class Press:
                 self.announced = max(self.announced, logged.released_at)
         self.editions.stale()
         self._fanout.broadcast(frames)
+        if self._waiting:
+            self._tell_waiting()
 
     async def frames_after(self, cursor: int) -> list[EncodedFrame]:
         """Give the next frames after ``cursor`` from the log, up to where the press stands.
@@ -144,16 +167,7 @@ class Press:
         position = str(logged.position)
         match logged.event:
             case PostEvent(post=post) | UpdateEvent(post=post):
-                filed = self.shelf.find(post.id)
-                first = filed.first_released if filed is not None else logged.released_at
-                released = self._projection.post(
-                    post,
-                    logged.position,
-                    first_released=first,
-                    released=logged.released_at,
-                    replay=self.scene.replay_at(logged.seq),
-                )
-                body = released.to_json()
+                body = self.item(logged, post).to_json()
                 tags = frozenset(post.tags)
                 moved = logged.event.kind == "update" and was != tags
                 return EncodedFrame(
@@ -174,6 +188,17 @@ class Press:
                 return EncodedFrame(logged.seq, "reset", self._reset(reason, position, None))
             case ClockEvent() as clock:
                 return EncodedFrame(logged.seq, "clock", encode_frame("clock", clock_of(clock).to_json(), position))
+
+    def item(self, logged: Logged, post: Post) -> Post:
+        """Give the released form of the ``post`` that an event brought: what stream and documents show of it."""
+        filed = self.shelf.find(post.id)
+        return self._projection.post(
+            post,
+            logged.position,
+            first_released=filed.first_released if filed is not None else logged.released_at,
+            released=logged.released_at,
+            replay=self.scene.replay_at(logged.seq),
+        )
 
     def reset_frame(self, reason: ResetReason, tag: str | None = None) -> bytes:
         """Give the ``reset`` that a reader who joins now begins with; encoded once for all who join here."""

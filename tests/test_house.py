@@ -17,7 +17,7 @@ STOREYS = [
     {"projection", "conductor", "library", "fanout", "editions", "intake"},
     {"config", "rerun", "scene"},
     {"press"},
-    {"archives"},
+    {"archives", "desk"},
     {"channel"},
     {"web"},
     {"app", "export"},

@@ -82,7 +82,8 @@ def _keep(token: Token, server: Server, leaving: ExitStack) -> None:
 
 def _announce(server: Server, chosen: Settings, readings: dict[str, Reading]) -> None:
     for name, channel in server.channels.items():
-        setting, posts = chosen.channels[name], len(readings[name].posts)
+        setting = chosen.channels[name]
+        posts = len(readings[name].posts) if name in readings else channel.press.shelf.count()
         progress = channel.progress(datetime.now(UTC))
         if progress is not None and channel.reel is not None:
             start, left = f"{channel.reel.start:%Y-%m-%d}", spoken_duration(progress.left)
@@ -92,6 +93,8 @@ def _announce(server: Server, chosen: Settings, readings: dict[str, Reading]) ->
                 what = f"Replaying {progress.posts} posts of {start} at {spoken_speed(setting.speed)}"
                 so_far = f": {progress.out} are out, the rest within {left}" if progress.out > 1 else f" within {left}"
                 click.echo(f"{what}{so_far}{', then again' if setting.loop else ''}")
+        elif channel.desk is not None:
+            click.echo(f"{name} is live with {posts} posts so far; newsreel-publisher post adds one:")
         else:
             click.echo(f"Serving {posts} posts of {name}:")
         address = channel.address

@@ -55,8 +55,8 @@ class LogSettings(_Table):
 class ChannelSettings(_Table):
     """One published story."""
 
-    mode: Literal["replay", "archive"] = "replay"
-    source: Sources
+    mode: Literal["live", "replay", "archive"] = "replay"
+    source: Sources = ()
     format: str = ""
     tz: str = ""
     date: Written = ""
@@ -79,6 +79,10 @@ class ChannelSettings(_Table):
     @model_validator(mode="after")
     def _readable(self) -> Self:
         told(lambda _: self.intake, "")
+        if self.mode == "live" and self.source:
+            raise ValueError("a live channel is written to and reads no source; leave out one of the two")
+        if self.mode != "live" and not self.source:
+            raise ValueError(f'mode is {self.mode}, so name a source; a channel without one has mode = "live"')
         return self
 
     @property
@@ -97,7 +101,7 @@ class ChannelSettings(_Table):
 
     @property
     def dates(self) -> Timestamps:
-        """Tell which dates entries carry: ``shifted`` on replays, ``original`` in archives, unless set."""
+        """Tell which dates entries carry: ``shifted`` on replays, ``original`` elsewhere, unless set."""
         return self.timestamps or ("shifted" if self.mode == "replay" else "original")
 
 
@@ -119,5 +123,5 @@ class Settings(_Table):
     @model_validator(mode="after")
     def _something(self) -> Self:
         if not self.channels:
-            raise ValueError("there is no channel; add a table [channels.NAME] with a source")
+            raise ValueError('there is no channel; add a table [channels.NAME] with a source, or with mode = "live"')
         return self

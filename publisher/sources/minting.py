@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 
 _ENOUGH = 300
 """Characters of a headline that can reach an id."""
-_LONGEST_KEPT = 120
+LONGEST_ID = 120
+"""Most characters of an id that a source gives itself."""
 _SLUG = re.compile(r"[0-9A-Za-z]+(?:[-_]+[0-9A-Za-z]+)*", re.ASCII)
 
 
 def kept(given: str) -> str | None:
     """Tell the slug that a source gave itself: ``given``, or the last part of a ``tag:`` URI; None if that is none."""
     last = given.rpartition("/")[2] if given.startswith("tag:") else given
-    return last if len(last) <= _LONGEST_KEPT and _SLUG.fullmatch(last) else None
+    return last if len(last) <= LONGEST_ID and _SLUG.fullmatch(last) else None
 
 
 class Mint:

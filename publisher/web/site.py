@@ -9,8 +9,8 @@ from aiohttp import web
 from publisher.editions import PRINTINGS, Edition
 from publisher.render.opml import channels_opml
 from publisher.render.page import ICON, Listing, channels_page, post_page
+from publisher.web import desk
 from publisher.web.archive import archive
-from publisher.web.desk import TOKEN
 from publisher.web.documents import channel_links, preferred, respond
 from publisher.web.problems import problems
 from publisher.web.stream import stream
@@ -50,7 +50,7 @@ class Site:
         """Make the aiohttp application."""
         app = web.Application(middlewares=[problems])
         if self._token is not None:
-            app[TOKEN] = self._token
+            app[desk.TOKEN] = self._token
         app.router.add_get("/", self._index)
         app.router.add_get("/channels.opml", self._opml)
         app.router.add_get("/icon.svg", self._icon)
@@ -66,6 +66,7 @@ class Site:
         app.router.add_get("/{channel}/events", self._events)
         app.router.add_get("/{channel}/archive/{number:[1-9][0-9]{0,8}}.{form:atom|rss|json}", self._archive)
         app.router.add_get("/{channel}/posts/{post}", self._post)
+        app.router.add_post("/{channel}/posts", self._take)
         return app
 
     async def _index(self, request: web.Request) -> web.Response:
@@ -129,6 +130,9 @@ class Site:
         edition = Edition(body, f"{media_type}; charset=utf-8", changed)
         links = channel_links(channel.address, channel.address.post(slug))
         return await respond(request, edition, links=links, vary=("Accept",))
+
+    async def _take(self, request: web.Request) -> web.Response:
+        return await desk.post(request, self._channel(request), self._now)
 
     async def _slash(self, request: web.Request) -> web.Response:
         # Relative, so that it holds under every host name and behind every prefix under which readers reach the server.

@@ -1,0 +1,259 @@
+"""The desk: what is written to a live channel comes out once, at once, and the same everywhere."""
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import ClientSession
+
+from publisher.app import Server
+from publisher.config import arguments
+from publisher.intake import Wanted, read_sources
+from publisher.token import Token
+from publisher.web.desk import MAX_ITEM_BYTES
+from shared.sse import StreamDecoder
+
+SECRET = "s3cret"
+BEARER = {"Authorization": f"Bearer {SECRET}"}
+FERRY = {
+    "id": "ferry",
+    "title": "The ferry is back",
+    "content_html": "<p>All are ashore.</p><script>x()</script>",
+    "authors": [{"name": "Ada Quist"}],
+    "tags": ["harbour"],
+    "date_published": "2026-02-01T05:22:00+01:00",
+    "_newsreel": {"key_event": True, "channel": "spoofed", "revision": 9},
+}
+STORY = json.dumps({"id": "old", "title": "Yesterday's news", "date_published": "2026-01-01T10:00:00Z"})
+
+
+class Newsroom:
+    """A server with channels of our choice, and somebody who writes to the first of them."""
+
+    def __init__(self, server, session):
+        self.server, self.session = server, session
+        self.root = f"{server.url}/{next(iter(server.channels))}/"
+
+    async def post(self, item, *, where=None, **options):
+        data = item if isinstance(item, bytes) else json.dumps(item).encode()
+        headers = {"Content-Type": "application/json", **BEARER} | options.pop("headers", {})
+        async with self.session.post(where or self.root + "posts", data=data, headers=headers, **options) as answer:
+            return answer, json.loads(await answer.read())
+
+    async def get(self, path):
+        async with self.session.get(path if "://" in path else self.root + path) as answer:
+            return answer.status, await answer.read()
+
+    async def feed(self):
+        return json.loads((await self.get("feed.json"))[1])
+
+    async def events(self, after):
+        """Read what the stream says after a position, up to the head."""
+        head = (await self.feed())["_newsreel"]["position"]
+        decoder, frames = StreamDecoder(), []
+        async with self.session.get(f"{self.root}events?after={after}") as answer:
+            while not frames or frames[-1].id != head:
+                frames += decoder.feed(await answer.content.readany())
+        return frames
+
+
+@asynccontextmanager
+async def newsroom(tmp_path, channels=None, *, token=SECRET, log="log.db", port=0):
+    channels = channels or {"harbour": {"mode": "live", "title": "The harbour", "language": "en"}}
+    table = {
+        "server": {"port": port, "public_url": "https://news.example"},
+        "log": {"url": f"sqlite:{tmp_path / log}"},
+        "channels": channels,
+    }
+    chosen = arguments(table, "test")
+    readings = {name: read_sources(Wanted(c.source)) for name, c in chosen.channels.items() if c.source}
+    server = Server(chosen, readings, Token(token) if token else None)
+    try:
+        await server.start()
+        server.url = server.local_url
+        async with ClientSession() as session:
+            yield Newsroom(server, session)
+    finally:
+        await server.stop()
+
+
+async def test_a_post_is_out_everywhere_once_it_is_answered(tmp_path):
+    async with newsroom(tmp_path) as room:
+        before = (await room.feed())["_newsreel"]["position"]
+        answer, item = await room.post(FERRY)
+        assert (answer.status, answer.content_type) == (201, "application/json")
+        assert answer.headers["Location"] == item["url"] == "https://news.example/harbour/posts/ferry"
+        feed = await room.feed()
+        assert feed["items"] == [item]
+        assert feed["_newsreel"]["position"] == item["_newsreel"]["position"]
+        assert (await room.get("posts/ferry"))[0] == 200
+        assert b"The ferry is back" in (await room.get(""))[1]
+        (frame,) = await room.events(before)
+        assert (frame.event, frame.id, json.loads(frame.data)) == ("post", item["_newsreel"]["position"], item)
+
+
+async def test_what_an_item_says_and_what_the_server_says_of_it(tmp_path):
+    async with newsroom(tmp_path) as room:
+        _, item = await room.post(FERRY)
+    assert item["content_html"] == "<p>All are ashore.</p>"
+    assert item["date_published"] == item["_newsreel"]["story_time"] == "2026-02-01T05:22:00+01:00"
+    assert item["authors"] == [{"name": "Ada Quist"}]
+    facts = item["_newsreel"]
+    assert (facts["key_event"], facts["pinned"], facts["revision"], facts["channel"]) == (True, False, 1, "harbour")
+
+
+async def test_a_post_that_is_sent_again_is_published_once(tmp_path):
+    async with newsroom(tmp_path) as room:
+        before = (await room.feed())["_newsreel"]["position"]
+        answers = await asyncio.gather(*(room.post(FERRY) for _ in range(8)))
+        assert sorted(answer.status for answer, _ in answers) == [200] * 7 + [201]
+        assert len({json.dumps(item) for _, item in answers}) == 1
+        assert len(await room.events(before)) == 1
+    async with newsroom(tmp_path) as room:  # another process, later
+        answer, item = await room.post(FERRY)
+        assert (answer.status, item) == (200, answers[0][1])
+
+
+async def test_a_post_that_the_log_has_forgotten_is_still_known(tmp_path):
+    async with newsroom(tmp_path) as room:
+        _, first = await room.post(FERRY)
+        _, last = await room.post({"title": "Another"})
+        await room.server.channels["harbour"].log.prune(int(last["_newsreel"]["position"].rpartition("-")[2]))
+        answer, item = await room.post(FERRY)
+        assert (answer.status, item) == (200, first)
+        answer, _ = await room.post(FERRY | {"title": "Not the ferry"})
+        assert answer.status == 409
+
+
+@pytest.mark.parametrize("change", [{"title": "Other"}, {"date_published": "2026-02-01T05:23:00+01:00"}, {"tags": []}])
+async def test_an_id_is_never_given_to_another_post(tmp_path, change):
+    async with newsroom(tmp_path) as room:
+        await room.post(FERRY)
+        answer, problem = await room.post(FERRY | change)
+        assert (answer.status, answer.content_type) == (409, "application/problem+json")
+        assert problem["detail"].startswith("'ferry' is the id of another post")
+        assert len((await room.feed())["items"]) == 1
+
+
+async def test_posts_without_an_id_are_given_one_each(tmp_path):
+    async with newsroom(tmp_path) as room:
+        written = {"content_text": "Goal!", "date_published": "2026-02-01T05:22:00Z"}
+        answers = await asyncio.gather(*(room.post(written) for _ in range(5)))
+        assert {answer.status for answer, _ in answers} == {201}
+        slugs = {answer.headers["Location"].rpartition("/")[2] for answer, _ in answers}
+        assert slugs == {"20260201T0522Z-goal", *(f"20260201T0522Z-goal--{n}" for n in range(2, 6))}
+
+
+async def test_a_post_without_a_date_is_of_now(tmp_path):
+    async with newsroom(tmp_path) as room:
+        _, item = await room.post({"id": "x", "title": "Now"})
+        facts = item["_newsreel"]
+        assert item["date_published"] == facts["story_time"]
+        assert facts["story_time"][:10] == facts["released_at"][:10]
+        answer, again = await room.post({"id": "x", "title": "Now"})
+        assert (answer.status, again) == (200, item)
+
+
+async def test_an_item_of_another_newsreel_keeps_its_id_and_its_story_time(tmp_path):
+    async with newsroom(tmp_path) as room, newsroom(tmp_path, log="other.db") as other:
+        _, item = await room.post(FERRY)
+        _, copy = await other.post(item)
+        assert copy["id"] == item["id"]
+        assert copy["_newsreel"]["story_time"] == item["_newsreel"]["story_time"]
+
+
+@pytest.mark.parametrize(
+    ("item", "told"),
+    [
+        (b"{", "this is no JSON"),
+        ([], "a post is one JSON object, a JSON Feed item, not a list"),
+        ({}, "a post needs a title, content_html or content_text"),
+        ({"content_html": "<script>x()</script>"}, "nothing that shows is left"),
+        ({"title": 7}, "title: Input should be a valid string"),
+        ({"title": "x", "id": "https://news.example/x"}, "id: 'https://news.example/x' cannot be part of an address"),
+        ({"title": "x", "id": ""}, "id: '' cannot be part of an address"),
+        ({"title": "x", "date_published": "yesterday"}, "date_published: write a date with its offset"),
+        ({"title": "x", "date_published": "2026-02-01T05:22:00"}, "date_published: write a date with its offset"),
+        ({"title": "x", "date_published": 1769918520}, "date_published: "),
+        ({"title": "x", "authors": "Ada"}, "authors: "),
+        ({"title": "x", "authors": [{"naem": "Ada"}]}, "authors: each needs a name"),
+        ({"title": "x", "image": "javascript:x()"}, "image: write an http(s) address"),
+        ({"title": "x", "attachments": [{"url": "https://news.example/a"}]}, "attachments: each needs a url"),
+        ({"title": "x", "_newsreel": {"pinned": "perhaps"}}, "_newsreel.pinned: "),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+async def test_what_is_no_post_is_refused_in_one_line(tmp_path, item, told):
+    async with newsroom(tmp_path) as room:
+        answer, problem = await room.post(item)
+        assert (answer.status, answer.content_type) == (422, "application/problem+json")
+        assert problem["detail"].startswith(told) or told in problem["detail"]
+        assert "\n" not in problem["detail"]
+        assert (await room.feed())["items"] == []
+
+
+async def test_who_may_not_and_what_cannot_be(tmp_path):
+    source = tmp_path / "story.jsonl"
+    source.write_text(STORY)
+    channels = {"live": {"mode": "live"}, "past": {"mode": "archive", "source": str(source)}}
+    async with newsroom(tmp_path, channels) as room:
+        for status, options in (
+            (401, {"headers": {"Authorization": ""}}),
+            (401, {"headers": {"Authorization": "Bearer other"}}),
+            (404, {"where": f"{room.server.url}/none/posts"}),
+            (409, {"where": f"{room.server.url}/past/posts"}),
+            (415, {"headers": {"Content-Type": "application/x-www-form-urlencoded"}}),
+        ):
+            answer, problem = await room.post({"title": "x"}, **options)
+            assert (answer.status, problem["status"]) == (status, status)
+            assert "\n" not in problem["detail"]
+        assert "past is no live channel: what a archive" not in problem["detail"]
+        answer, problem = await room.post({"title": "x"}, headers={"Authorization": ""})
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+        answer, problem = await room.post({"title": "x", "content_html": "y" * MAX_ITEM_BYTES})
+        assert (answer.status, problem["detail"][:26]) == (413, "a post may have 256 KiB; c")
+        assert (await room.feed())["items"] == []
+    async with newsroom(tmp_path, channels, token=None) as room:
+        answer, problem = await room.post({"title": "x"})
+        assert answer.status == 403
+
+
+async def test_an_empty_story_has_all_its_documents(tmp_path):
+    async with newsroom(tmp_path) as room:
+        for path in ("", "feed.atom", "feed.rss", "feed.json"):
+            status, body = await room.get(path)
+            assert status == 200
+            assert b"The harbour" in body
+        assert b"The first post will appear here" in (await room.get(""))[1]
+
+
+async def test_ids_outlive_a_restart_on_another_day(tmp_path, monkeypatch):
+    async with newsroom(tmp_path) as room:
+        began = room.server.channels["harbour"].address.tag_prefix
+    log = tmp_path / "log.db"
+    import sqlite3
+
+    with sqlite3.connect(log) as connection:  # as if it had begun long ago
+        connection.execute('UPDATE event SET event = replace(event, \'"story_time":"20\', \'"story_time":"19\')')
+    connection.close()
+    async with newsroom(tmp_path) as room:
+        assert room.server.channels["harbour"].address.tag_prefix == began.replace("news.example,20", "news.example,19")
+
+
+async def test_an_archive_goes_on_live_and_a_replay_is_taken_back(tmp_path):
+    source = tmp_path / "story.jsonl"
+    source.write_text(STORY)
+    for number, mode in enumerate(("archive", "replay")):
+        log = f"{mode}.db"
+        async with newsroom(tmp_path, {"harbour": {"mode": mode, "source": str(source)}}, log=log) as room:
+            await room.server.channels["harbour"].press.reached(1 + number)
+            (old,) = (await room.feed())["items"]
+        async with newsroom(tmp_path, log=log) as room:
+            _, new = await room.post(FERRY)
+            items = (await room.feed())["items"]
+            assert items == ([new, old] if mode == "archive" else [new])
+            if mode == "archive":
+                assert new["id"].rpartition("/")[0] == old["id"].rpartition("/")[0]
+        async with newsroom(tmp_path, log=log) as room:
+            assert (await room.feed())["items"] == items
