@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from dataclasses import replace
 from datetime import UTC
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ from publisher.render.snapshot import Address, Brand
 from publisher.scene import Billing
 from publisher.web.problems import LONGEST_URL
 from publisher.web.site import Site
+from publisher.websub.push import Push, hubs_of, leases_path
 from publisher.when import spoken
 from shared.errors import NewsreelError, UsageError
 
@@ -73,6 +75,7 @@ class Server:
         self._library: Library | None = None
         self._site: Site | None = None
         self._brand: Brand | None = None
+        self._push: Push | None = None
         self.channels: dict[str, Channel] = {}
         self.url = ""
         """The public URL of the server, without a trailing slash."""
@@ -98,7 +101,14 @@ class Server:
         self._library = Library.open(library_path(self._settings.log.url), self._store.epoch)
         for name, channel in self._settings.channels.items():
             self.channels[name] = await self._open(name, channel, steady)
-        self._site = Site(self.channels, steady.now, self._token)
+        self._push = Push.open(
+            self._settings.websub,
+            self.url,
+            leases_path(self._settings.log.url),
+            self.channels.values(),
+            now=steady.now,
+        )
+        self._site = Site(self.channels, steady.now, self._token, self._push.hub)
         self._runner = web.AppRunner(
             self._site.application(),
             handler_cancellation=True,
@@ -111,6 +121,8 @@ class Server:
         await web.SockSite(self._runner, self._socket, backlog=BACKLOG).start()
         self._scheduler.start()
         self._scheduler.add_job(self._prune, "interval", minutes=1, misfire_grace_time=None, coalesce=True)
+        self._scheduler.add_job(self._push.sweep, "interval", minutes=1, misfire_grace_time=None, coalesce=True)
+        self._push.start()
         self._begin(self._heartbeat(server.heartbeat.total_seconds()), "heartbeat")
         for channel_ in self.channels.values():
             self._begin(channel_.press.run(), f"press of {channel_.name}")
@@ -132,11 +144,9 @@ class Server:
             self._site.ready = False
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=SHUTDOWN_SECONDS)
-        self._tasks.clear()
+        await self._end_tasks()
+        if self._push is not None:
+            await self._push.close()
         for channel in self.channels.values():
             channel.fanout.close()
         if self._runner is not None:
@@ -203,7 +213,16 @@ class Server:
         return channel
 
     def _address(self, name: str, first_day: date) -> Address:
-        return Address.of(f"{self.url}/{name}/", name, urlsplit(self.url).hostname or "localhost", first_day)
+        authority = urlsplit(self.url).hostname or "localhost"
+        address = Address.of(f"{self.url}/{name}/", name, authority, first_day)
+        return replace(address, hubs=hubs_of(self._settings.websub, self.url))
+
+    async def _end_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=SHUTDOWN_SECONDS)
+        self._tasks.clear()
 
     def _begin(self, work: Coroutine[None, None, None], name: str) -> None:
         self._tasks.append(asyncio.create_task(work, name=name))

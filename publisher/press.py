@@ -18,7 +18,7 @@ from shared.event import ClockEvent, DeleteEvent, Position, PostEvent, ResetEven
 from shared.sse import encode_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from publisher.fanout import Fanout
     from publisher.library import Filed, Shelf
@@ -83,6 +83,8 @@ class Press:
         self.editions = Editions(PRINTINGS, self.scene.snapshot, lambda: self.changed)
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._ended = False
+        self.listeners: list[Callable[[Sequence[Logged]], None]] = []
+        """Called with each batch once it can be read; they return at once and raise nothing."""
         self._resets: dict[tuple[int, ResetReason, str | None], bytes] = {}
 
     async def catch_up(self) -> None:
@@ -146,6 +148,8 @@ class Press:
         self._fanout.broadcast(frames)
         if self._waiting:
             self._tell_waiting()
+        for listener in self.listeners:
+            listener(batch)
 
     async def frames_after(self, cursor: int) -> list[EncodedFrame]:
         """Give the next frames after ``cursor`` from the log, up to where the press stands.

@@ -25,7 +25,9 @@ from shared.text import clean_line
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
+    from aiohttp.abc import AbstractResolver
     from multidict import CIMultiDictProxy
+    from yarl import URL
 
 USER_AGENT = f"newsreel/{__version__}"
 CONNECT_SECONDS = 15.0
@@ -101,15 +103,21 @@ class Fetched:
         return self.status == 304
 
 
-def open_session(*, allow_private: bool = True) -> aiohttp.ClientSession:
+def open_session(
+    *, allow_private: bool = True, connections: int = 100, resolver: AbstractResolver | None = None
+) -> aiohttp.ClientSession:
     """Open a session that says who it is. Use it as an async context manager, one for a program's life.
 
     Args:
         allow_private: connect to addresses of this machine and its network, too. Where an address comes from somebody
             else, they must be refused, redirects included: they may lead to what only this machine can reach.
+        connections: most at once; 0 for no limit.
+        resolver: looks up names; None for the system's, in the loop's threads.
     """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(socket_factory=None if allow_private else _public_socket),
+        connector=aiohttp.TCPConnector(
+            limit=connections, resolver=resolver, socket_factory=None if allow_private else _public_socket
+        ),
         headers={"User-Agent": USER_AGENT},
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS),
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -149,16 +157,31 @@ def _public_socket(address: aiohttp.AddrInfoType) -> socket.socket:
 @contextlib.asynccontextmanager
 async def request(
     session: aiohttp.ClientSession,
-    url: str,
+    url: str | URL,
     *,
     headers: Mapping[str, str],
     read_seconds: float = READ_SECONDS,
+    method: str = "GET",
+    body: bytes | None = None,
+    follow: bool = True,
 ) -> AsyncGenerator[aiohttp.ClientResponse, None]:
-    """Send a GET and give the response while its body is still to come; the network's errors become FetchErrors."""
-    check_url(url)
+    """Send a request and give the response while its body is still to come; the network's errors become FetchErrors.
+
+    Args:
+        session: see ``open_session``.
+        url: an encoded ``URL`` is asked for exactly as it is.
+        headers: besides those of the session.
+        read_seconds: longest silence while the answer comes.
+        method: of the request.
+        body: of the request.
+        follow: go where a redirect leads; else the redirect is the answer.
+    """
+    check_url(str(url))
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=read_seconds)
     try:
-        async with session.get(url, headers=dict(headers), timeout=timeout) as response:
+        async with session.request(
+            method, url, data=body, headers=dict(headers), timeout=timeout, allow_redirects=follow
+        ) as response:
             yield response
     except aiohttp.TooManyRedirects:
         raise FetchError(f"{url} redirects in circles; check the address", passing=False) from None
@@ -211,7 +234,7 @@ def check_status(response: aiohttp.ClientResponse) -> None:
         f"{_line(response.url)} answers {answer}; {mend}",
         status=status,
         passing=passing,
-        retry_after=_retry_after(response.headers),
+        retry_after=retry_after(response.headers),
     )
 
 
@@ -253,8 +276,8 @@ def _max_age(headers: CIMultiDictProxy[str]) -> float | None:
     return float(found[1]) if found else None
 
 
-def _retry_after(headers: CIMultiDictProxy[str]) -> float | None:
-    """Read ``Retry-After``: seconds or a date (RFC 9110, section 10.2.3)."""
+def retry_after(headers: CIMultiDictProxy[str]) -> float | None:
+    """Read ``Retry-After``, seconds or a date, as seconds from now (RFC 9110, section 10.2.3)."""
     value = headers.get("Retry-After", "").strip()
     if re.fullmatch(r"[0-9]{1,12}", value):
         return min(float(value), MAX_WAIT_SECONDS)

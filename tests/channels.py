@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from aiohttp import ClientSession, web
@@ -16,6 +17,7 @@ from publisher.reel import Reel
 from publisher.render.snapshot import Address
 from publisher.scene import Billing
 from publisher.web.site import Site
+from publisher.websub.push import Push, hubs_of
 from shared.event import ClockEvent, DeleteEvent, PostEvent, ResetEvent, UpdateEvent
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -25,13 +27,16 @@ REEL = Reel([PostEvent(post=make_post("only"))])
 class Room:
     """A channel named harbour. Each event is released a second after the one before."""
 
-    def __init__(self, root, *, window, mode, timestamps):
+    def __init__(self, root, *, window, mode, timestamps, hubs=()):
         self.root = root
+        self.now = NOW
+        self.push = None
         self.store = MemoryStore()
         self.library = Library.open(":memory:", self.store.epoch)
         log = self.store.channel("harbour")
         billing = Billing("Storm", mode, "en", date(2023, 1, 31), NOW, window)
         address = Address.of(root, "harbour", "news.example", date(2023, 1, 31))
+        address = replace(address, hubs=hubs)
         self.channel = Channel(log, self.library.shelf("harbour"), address, billing, timestamps, reel=REEL)
         self.log, self.press = log, self.channel.press
         self.said = 0
@@ -87,19 +92,26 @@ class Room:
 
 
 @asynccontextmanager
-async def open_room(*, window=100, mode="replay", timestamps="shifted"):
-    """Serve a channel for the length of a block."""
+async def open_room(*, window=100, mode="replay", timestamps="shifted", websub=None, leases=":memory:", pace=None):
+    """Serve a channel for the length of a block; with settings of ``websub`` it has a hub."""
     sock = socket.create_server(("127.0.0.1", 0))
-    room = Room(f"http://127.0.0.1:{sock.getsockname()[1]}/harbour/", window=window, mode=mode, timestamps=timestamps)
+    server = f"http://127.0.0.1:{sock.getsockname()[1]}"
+    hubs = hubs_of(websub, server) if websub is not None else ()
+    room = Room(f"{server}/harbour/", window=window, mode=mode, timestamps=timestamps, hubs=hubs)
     await room.channel.open(NOW)
     pressing = asyncio.create_task(room.press.run())
-    site = Site({"harbour": room.channel}, lambda: NOW)
+    if websub is not None:
+        room.push = Push.open(websub, server, leases, [room.channel], now=lambda: room.now, pace=pace)
+        room.push.start()
+    site = Site({"harbour": room.channel}, lambda: NOW, hub=room.push.hub if room.push else None)
     runner = web.AppRunner(site.application(), handler_cancellation=True, shutdown_timeout=5, access_log=None)
     await runner.setup()
     await web.SockSite(runner, sock).start()
     try:
         yield room
     finally:
+        if room.push is not None:
+            await room.push.close()
         room.channel.fanout.close()
         await runner.cleanup()
         pressing.cancel()

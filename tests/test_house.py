@@ -19,6 +19,7 @@ STOREYS = [
     {"press"},
     {"archives", "desk"},
     {"channel"},
+    {"websub"},
     {"web"},
     {"app", "export"},
     {"commands"},

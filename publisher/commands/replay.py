@@ -54,6 +54,11 @@ if TYPE_CHECKING:
 @click.option("--public-url", metavar="URL", help="How readers reach this server, if not by host and port.")
 @click.option("--log", default="memory:", show_default=True, metavar="LOG", help="Keep events here: a path, or memory:")
 @click.option(
+    "--allow-private-callbacks",
+    is_flag=True,
+    help="Let WebSub subscribers' callbacks lead to this machine or its network.",
+)
+@click.option(
     "--token-file",
     metavar="FILE",
     default="",
@@ -91,6 +96,7 @@ def replay(wanted: Wanted, **options: Any) -> None:
             "token_file": options["token_file"],
         },
         "log": {"url": options["log"]},
+        "websub": {"allow_private": options["allow_private_callbacks"]},
         "channels": {name: channel | {"source": wanted.sources}},
     }
     chosen = arguments(table, "replay")

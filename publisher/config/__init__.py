@@ -1,7 +1,7 @@
 """Settings: a TOML file, overridden by environment variables. ``config.example.toml`` shows every one of them."""
 
 from publisher.config.loading import ConfigError, arguments, load
-from publisher.config.settings import RESERVED, ChannelSettings, LogSettings, ServerSettings, Settings
+from publisher.config.settings import RESERVED, ChannelSettings, LogSettings, ServerSettings, Settings, WebSubSettings
 from publisher.config.values import web_root
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "LogSettings",
     "ServerSettings",
     "Settings",
+    "WebSubSettings",
     "arguments",
     "load",
     "web_root",

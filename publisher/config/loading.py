@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from publisher.config.settings import ChannelSettings, LogSettings, ServerSettings, Settings
+from publisher.config.settings import ChannelSettings, LogSettings, ServerSettings, Settings, WebSubSettings
 from shared.errors import UsageError
 from shared.text import clean_line
 
@@ -97,6 +97,8 @@ def _meant(keys: list[str]) -> str:
             table = ServerSettings
         case ["log", _]:
             table = LogSettings
+        case ["websub", _]:
+            table = WebSubSettings
         case ["channels", _, _]:
             table = ChannelSettings
     known = [field.alias or name for name, field in table.model_fields.items()]

@@ -45,6 +45,16 @@ class ServerSettings(_Table):
     logo: Annotated[str, AfterValidator(lambda url: web_address(url) if url else "")] = ""
 
 
+class WebSubSettings(_Table):
+    """Pushing (WebSub): our own hub, and other people's."""
+
+    hub: bool = True
+    hubs: tuple[Annotated[str, AfterValidator(web_address)], ...] = ()
+    allow_private: bool = False
+    max_subscriptions: int = Field(default=10_000, ge=0)
+    max_per_host: int = Field(default=100, ge=1)
+
+
 class LogSettings(_Table):
     """Where events are kept."""
 
@@ -110,6 +120,7 @@ class Settings(_Table):
 
     server: ServerSettings = ServerSettings()
     log: LogSettings = LogSettings()
+    websub: WebSubSettings = WebSubSettings()
     channels: dict[str, ChannelSettings] = Field(default_factory=dict)
 
     @field_validator("channels")

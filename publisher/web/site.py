@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -12,6 +13,7 @@ from publisher.render.page import ICON, Listing, channels_page, post_page
 from publisher.web import desk
 from publisher.web.archive import archive
 from publisher.web.documents import channel_links, preferred, respond
+from publisher.web.hub import ask
 from publisher.web.problems import problems
 from publisher.web.stream import stream
 from shared.wire import HTML, OPML
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from publisher.channel import Channel
     from publisher.token import Token
+    from publisher.websub.hub import Hub
 
 JSON = "application/json"
 ROBOTS = b"""User-agent: *
@@ -37,9 +40,14 @@ class Site:
     """What the server answers, over a set of channels."""
 
     def __init__(
-        self, channels: Mapping[str, Channel], now: Callable[[], datetime], token: Token | None = None
+        self,
+        channels: Mapping[str, Channel],
+        now: Callable[[], datetime],
+        token: Token | None = None,
+        hub: Hub | None = None,
     ) -> None:
         self._channels = channels
+        self._hub = hub
         self._token = token
         self._now = now
         self._opened = now()
@@ -58,6 +66,8 @@ class Site:
         app.router.add_get("/robots.txt", self._robots)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
+        if self._hub is not None:
+            app.router.add_post("/hub", partial(ask, hub=self._hub))
         app.router.add_get("/{channel}", self._slash)
         app.router.add_get("/{channel}/", self._page)
         for name in PRINTINGS:

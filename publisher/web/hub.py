@@ -1,0 +1,30 @@
+"""``POST /hub``: the door of our own WebSub hub (https://www.w3.org/TR/websub/, section 5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from publisher.websub.hub import Hub
+
+MOST_BYTES = 16 * 1024
+"""Largest form that is read; a request of the longest parts allowed has 7 kB."""
+FORM = "application/x-www-form-urlencoded"
+
+
+async def ask(request: web.Request, hub: Hub) -> web.Response:
+    """Hand a form to the hub, and its answer back; errors are plain text, as WebSub has it (section 5.2)."""
+    if request.content_type != FORM:
+        return web.Response(status=415, text=f"a request to the hub is a form: {FORM}\n")
+    body = await request.read()
+    if len(body) > MOST_BYTES:
+        return web.Response(status=413, text=f"a request to the hub has no more than {MOST_BYTES:,} bytes\n")
+    form: dict[str, str] = {}
+    for name, value in parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True):
+        form.setdefault(name, value)
+    answer = hub.ask(form)
+    headers = {"Retry-After": str(answer.retry_after)} if answer.retry_after is not None else {}
+    return web.Response(status=answer.status, text=f"{answer.text}\n" if answer.text else "", headers=headers)

@@ -1,0 +1,204 @@
+"""Leases: who subscribed to what, until when. In memory for reading, in a SQLite file for the next start.
+
+The file is written to seldom, so each change is synced to the disk: a subscriber that was told "yes" is not forgotten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections import Counter, defaultdict
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from publisher.websub.asking import host_of
+from shared.errors import NewsreelError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+APPLICATION_ID = 0x6E726C77  # "nrlw"
+SCHEMA_VERSION = 1
+BUSY_SECONDS = 5.0
+
+_TABLE = """CREATE TABLE lease (
+    topic TEXT NOT NULL,
+    callback TEXT NOT NULL,
+    secret TEXT,
+    expires REAL NOT NULL,
+    told TEXT NOT NULL,
+    PRIMARY KEY (topic, callback)
+) WITHOUT ROWID"""
+
+Key = tuple[str, str]
+"""Topic and callback: there is one subscription for each pair (section 5.1)."""
+
+
+class LeaseError(NewsreelError):
+    """The file of the subscriptions failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A subscription. ``told`` names the state of the topic that the subscriber has."""
+
+    topic: str
+    callback: str
+    secret: str | None
+    expires: datetime
+    told: str
+
+    @property
+    def key(self) -> Key:
+        """Tell what the lease is known by."""
+        return self.topic, self.callback
+
+
+class Leases:
+    """All leases. Every change returns when it is on the disk."""
+
+    def __init__(self, path: str, connection: sqlite3.Connection) -> None:
+        self._path = path
+        self._connection = connection
+        self._turn = asyncio.Lock()  # one change at a time, in a thread: a sync takes as long as the disk wants
+        self._leases: dict[Key, Lease] = {}
+        self._callbacks: defaultdict[str, dict[str, None]] = defaultdict(dict)  # by topic
+        self._hosts: Counter[str] = Counter()
+        self._unsaved: set[Key] = set()
+        for topic, callback, secret, expires, told in connection.execute(
+            "SELECT topic, callback, secret, expires, told FROM lease"
+        ):
+            self._keep(Lease(topic, callback, secret, datetime.fromtimestamp(expires, UTC), told))
+
+    @classmethod
+    def open(cls, path: str) -> Leases:
+        """Open the file at ``path``, or begin one; ``:memory:`` lives in memory.
+
+        Raises:
+            UsageError: the file is something else.
+            LeaseError: it cannot be opened.
+        """
+        try:
+            if path != ":memory:":
+                os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # secrets are in it
+            connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            try:
+                _begin_or_check(path, connection)
+                return cls(path, connection)
+            except BaseException:
+                connection.close()
+                raise
+        except (OSError, sqlite3.Error) as error:
+            raise _failed(path, "opened", error) from error
+
+    def __len__(self) -> int:
+        return len(self._leases)
+
+    def __iter__(self) -> Iterator[Lease]:
+        return iter(list(self._leases.values()))
+
+    def get(self, key: Key) -> Lease | None:
+        """Find a lease."""
+        return self._leases.get(key)
+
+    def of(self, topic: str) -> list[Key]:
+        """List the leases of one topic."""
+        return [(topic, callback) for callback in self._callbacks.get(topic, ())]
+
+    def at(self, host: str) -> int:
+        """Count the leases whose callbacks are at one host."""
+        return self._hosts[host]
+
+    async def put(self, lease: Lease) -> None:
+        """Keep a lease, in the place of an older one for the same pair. Raises LeaseError."""
+        row = (*lease.key, lease.secret, lease.expires.timestamp(), lease.told)
+        await self._write(lambda: self._many("INSERT OR REPLACE INTO lease VALUES (?, ?, ?, ?, ?)", [row]))
+        self._keep(lease)
+
+    async def drop(self, *keys: Key) -> None:
+        """Forget leases. Raises LeaseError: they are forgotten all the same, until the next start."""
+        for key in keys:
+            self._forget(key)
+        await self._write(lambda: self._many("DELETE FROM lease WHERE topic = ? AND callback = ?", list(keys)))
+
+    def tell(self, key: Key, state: str) -> None:
+        """Note what a subscriber has; ``save`` brings it to the disk."""
+        lease = self._leases.get(key)
+        if lease is not None and lease.told != state:
+            self._leases[key] = replace(lease, told=state)
+            self._unsaved.add(key)
+
+    async def save(self) -> None:
+        """Write what was told since the last time. Raises LeaseError."""
+        rows = [(lease.told, *key) for key in self._unsaved if (lease := self._leases.get(key)) is not None]
+        self._unsaved.clear()
+        if rows:
+            await self._write(lambda: self._many("UPDATE lease SET told = ? WHERE topic = ? AND callback = ?", rows))
+
+    def close(self) -> None:
+        """Close the file; what was told and not saved may be told again after the next start."""
+        with suppress(sqlite3.Error):
+            self._connection.close()
+
+    def _keep(self, lease: Lease) -> None:
+        if lease.key not in self._leases:
+            self._callbacks[lease.topic][lease.callback] = None
+            self._hosts[host_of(lease.callback)] += 1
+        self._leases[lease.key] = lease
+
+    def _forget(self, key: Key) -> None:
+        if self._leases.pop(key, None) is None:
+            return
+        topic, callback = key
+        del self._callbacks[topic][callback]
+        self._hosts[host_of(callback)] -= 1
+        self._unsaved.discard(key)
+
+    def _many(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._connection.executemany(statement, rows)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+            raise
+
+    async def _write(self, change: Callable[[], None]) -> None:
+        async with self._turn:
+            try:
+                await asyncio.to_thread(change)
+            except sqlite3.Error as error:
+                raise _failed(self._path, "written", error) from error
+
+
+def _begin_or_check(path: str, connection: sqlite3.Connection) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application == 0 and tables == 0:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(_TABLE)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    elif application != APPLICATION_ID:
+        raise UsageError(f"{path} is a database, but not one of newsreel's subscriptions; name another log")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > SCHEMA_VERSION:
+        raise UsageError(f"{path} was written by a newer newsreel; use that one")
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _failed(path: str, what: str, error: Exception) -> LeaseError:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the low byte is the primary code
+    mend = {
+        sqlite3.SQLITE_BUSY: "another process holds it; end that one",
+        sqlite3.SQLITE_FULL: "free space on its disk",
+        sqlite3.SQLITE_NOTADB: "it holds no subscriptions of newsreel's; name another log",
+    }.get(code, "see that its folder exists and may be written to")
+    reason = getattr(error, "strerror", None) or error
+    return LeaseError(f"the subscriptions {path} could not be {what} ({reason}); {mend}")

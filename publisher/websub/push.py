@@ -1,0 +1,119 @@
+"""All the pushing of one server: its own hub, and the hubs of others that it tells."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from publisher.editions import PRINTINGS
+from publisher.log.opening import log_path
+from publisher.websub.calling import open_calls
+from publisher.websub.delivery import Topic
+from publisher.websub.herald import Herald
+from publisher.websub.hub import Hub, Limits
+from publisher.websub.leases import Leases
+from shared.event import ClockEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
+
+    import aiohttp
+
+    from publisher.channel import Channel
+    from publisher.config import WebSubSettings
+    from publisher.websub.courier import Pace
+    from shared.event import Logged
+
+
+def hubs_of(settings: WebSubSettings, server: str) -> tuple[str, ...]:
+    """List the URLs of the hubs that documents name: our own first; ``server`` is our own public URL."""
+    return (*((f"{server}/hub",) if settings.hub else ()), *settings.hubs)
+
+
+def leases_path(log: str) -> str:
+    """Tell where the leases of a log's channels are kept: beside the log's file, or like it in memory."""
+    path = log_path(log)
+    return ":memory:" if path is None else path + ".websub"
+
+
+class Push:
+    """The hub, if the server has one, and the herald. Both are told of releases by the presses."""
+
+    def __init__(self, hub: Hub | None, herald: Herald, sessions: Sequence[aiohttp.ClientSession]) -> None:
+        self.hub = hub
+        self._herald = herald
+        self._sessions = sessions
+
+    @classmethod
+    def open(
+        cls,
+        settings: WebSubSettings,
+        server: str,
+        path: str,
+        channels: Iterable[Channel],
+        *,
+        now: Callable[[], datetime],
+        pace: Pace | None = None,
+    ) -> Push:
+        """Open the leases at ``path`` and listen to the channels' presses.
+
+        Raises:
+            UsageError, LeaseError: the file cannot be used.
+        """
+        topics = {channel: _topics(channel) for channel in channels}
+        urls = [url for of_channel in topics.values() for url in of_channel]
+        outwards = open_calls(allow_private=True)  # to hubs that the configuration names
+        sessions = [outwards]
+        hub = None
+        if settings.hub:
+            limits = Limits(settings.max_subscriptions, settings.max_per_host)
+            sessions.append(open_calls(allow_private=settings.allow_private))
+            leases = Leases.open(path)
+            every = {url: topic for of_channel in topics.values() for url, topic in of_channel.items()}
+            hub = Hub(f"{server}/hub", every, leases, sessions[-1], now, limits=limits, pace=pace)
+        push = cls(hub, Herald(settings.hubs, urls, outwards, pace), sessions)
+        for channel, of_channel in topics.items():
+            channel.press.listeners.append(partial(push.pressed, tuple(of_channel)))
+        return push
+
+    def start(self) -> None:
+        """Begin to push."""
+        if self.hub is not None:
+            self.hub.deliveries.resume()
+
+    def pressed(self, topics: Sequence[str], batch: Sequence[Logged]) -> None:
+        """Push what a press has just made; a clock that was only set is no release, but the end is one."""
+        if all(isinstance(logged.event, ClockEvent) and logged.event.state != "ended" for logged in batch):
+            return
+        self._herald.released(*topics)
+        if self.hub is not None:
+            self.hub.deliveries.changed(*topics)
+
+    async def sweep(self) -> None:
+        """Drop what has run out; to be called now and then."""
+        if self.hub is not None:
+            await self.hub.sweep()
+
+    async def close(self) -> None:
+        """End all that is under way."""
+        if self.hub is not None:
+            await self.hub.close()
+        await self._herald.close()
+        for session in self._sessions:
+            await session.close()
+
+
+def _topics(channel: Channel) -> dict[str, Topic]:
+    """List what of a channel can be subscribed to, by URL: every document that shows its window."""
+    return {
+        channel.address.root + ("" if name == "page" else name): Topic(
+            partial(channel.editions.get, name), partial(_state, channel)
+        )
+        for name in PRINTINGS
+    }
+
+
+def _state(channel: Channel) -> str:
+    changed = channel.press.shelf.changed
+    return changed.isoformat() if changed is not None else ""

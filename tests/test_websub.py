@@ -1,0 +1,530 @@
+"""WebSub (https://www.w3.org/TR/websub/): the hub, with real subscribers on loopback.
+
+The cases numbered 100 to 106 are those of the test suite websub.rocks for hubs.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import json
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from aiohttp import ClientSession, web
+from channels import NOW, open_room
+from lxml import etree
+from scripted import serving
+from serving import Publisher, transcript
+
+from publisher.config import WebSubSettings
+from publisher.websub.asking import BadAskError, read_asked, signature
+from publisher.websub.courier import Courier, Lanes, NotTakenError, Pace
+from publisher.websub.leases import Leases
+
+OPEN = WebSubSettings(allow_private=True)
+QUICK = Pace(first=0.01, longest=0.05, patience=30, slow=0.2, deadline=20)
+CALLBACK = "https://reader.example/callback"
+
+
+class Subscriber:
+    """A callback. ``answers`` are the statuses of deliveries, one each, then 204; a future is waited for first."""
+
+    def __init__(self):
+        self.url = ""
+        self.confirms = True
+        self.asked = []  # the query of each question
+        self.got = asyncio.Queue()  # (headers, body) of each delivery that was taken
+        self.answers = []
+        self.tries = 0
+
+    async def verify(self, request):
+        self.asked.append(dict(request.query))
+        if request.query["hub.mode"] == "denied":
+            return web.Response()
+        return web.Response(text=request.query["hub.challenge"] if self.confirms else "no", status=200)
+
+    async def take(self, request):
+        body = await request.read()
+        self.tries += 1
+        answer = self.answers.pop(0) if self.answers else 204
+        if isinstance(answer, asyncio.Future):
+            answer = await answer
+        if isinstance(answer, web.Response):
+            return answer
+        if answer == 204:
+            self.got.put_nowait((request.headers, body, dict(request.query)))
+        return web.Response(status=answer)
+
+    async def delivery(self):
+        async with asyncio.timeout(20):
+            return await self.got.get()
+
+
+@asynccontextmanager
+async def listening(*ways):
+    """Serve a way to verify and a way to take deliveries for each callback; gives their URLs."""
+    app = web.Application()
+    for place, (verify, take) in enumerate(ways):
+        app.router.add_get(f"/{place}", verify)
+        app.router.add_post(f"/{place}", take)
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield [f"http://127.0.0.1:{runner.addresses[0][1]}/{place}" for place in range(len(ways))]
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def subscribers(count=1):
+    """Run callbacks; gives the subscriber, or all of several."""
+    made = [Subscriber() for _ in range(count)]
+    async with listening(*((one.verify, one.take) for one in made)) as urls:
+        for one, url in zip(made, urls, strict=True):
+            one.url = url
+        yield made if count > 1 else made[0]
+
+
+async def reached(condition):
+    """Wait for what nothing here rings a bell for."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+
+
+async def ask(room, **form):
+    """Send a form to the hub; gives status and text."""
+    fields = {f"hub.{name}": value for name, value in form.items()}
+    async with ClientSession() as session, session.post(room.root.replace("harbour/", "hub"), data=fields) as answer:
+        return answer.status, await answer.text()
+
+
+async def settled(room):
+    """Wait until every request was confirmed, denied or dropped."""
+    async with asyncio.timeout(20):
+        while room.push.hub._tasks:
+            await asyncio.wait(list(room.push.hub._tasks))
+
+
+async def subscribe(room, subscriber, topic="feed.atom", **form):
+    status, text = await ask(room, mode="subscribe", topic=room.root + topic, callback=subscriber.url, **form)
+    assert (status, text) == (202, "")
+    await settled(room)
+
+
+def entries(body):
+    return [e.findtext("{*}id").rpartition("/")[2] for e in etree.fromstring(body).iterfind("{*}entry")]
+
+
+async def test_100_who_subscribes_is_asked_and_then_gets_each_release_whole_in_order():
+    async with open_room(websub=OPEN, pace=QUICK) as room, subscribers() as subscriber:
+        await subscribe(room, subscriber)
+        [question] = subscriber.asked
+        assert question.pop("hub.challenge")
+        assert question == {
+            "hub.mode": "subscribe",
+            "hub.topic": f"{room.root}feed.atom",
+            "hub.lease_seconds": "864000",
+        }
+        for number in range(1, 6):
+            await room.post(f"p{number}")
+            headers, body, _ = await subscriber.delivery()
+            assert entries(body) == [f"p{n}" for n in range(number, 0, -1)]
+            _, theirs, document = await room.get("feed.atom")
+            assert body == document
+            assert headers["Content-Type"] == theirs["Content-Type"] == "application/atom+xml; charset=utf-8"
+            hub = room.root.replace("harbour/", "hub")
+            assert headers["Link"] == f'<{hub}>; rel="hub", <{room.root}feed.atom>; rel="self"'
+            assert "X-Hub-Signature" not in headers
+            assert all(link in theirs["Link"] for link in headers["Link"].split(", "))
+
+
+async def test_edits_deletions_and_the_end_are_pushed_but_a_clock_that_is_set_is_not():
+    async with open_room(websub=OPEN, pace=QUICK) as room, subscribers() as subscriber:
+        await room.post("a", "b")
+        await subscribe(room, subscriber, "feed.json")
+        await room.clock(speed=10)
+        await room.revise("a")
+        document = json.loads((await subscriber.delivery())[1])
+        assert [item["title"] for item in document["items"]] == ["About b", "About a, corrected"]
+        await room.delete("b")
+        document = json.loads((await subscriber.delivery())[1])
+        assert [item["title"] for item in document["items"]] == ["About a, corrected"]
+        await room.clock("ended")
+        assert json.loads((await subscriber.delivery())[1])["expired"]
+        assert subscriber.tries == 3
+
+
+async def test_101_what_is_sent_is_signed_with_the_secret():
+    async with open_room(websub=OPEN, pace=QUICK) as room, subscribers() as subscriber:
+        await subscribe(room, subscriber, secret="the sea’s own")
+        await room.post("a")
+        headers, body, _ = await subscriber.delivery()
+        digest = hmac.new("the sea’s own".encode(), body, hashlib.sha256).hexdigest()
+        assert headers["X-Hub-Signature"] == f"sha256={digest}"
+
+
+async def test_102_parameters_that_are_not_known_mean_nothing():
+    async with open_room(websub=OPEN, pace=QUICK) as room, subscribers() as subscriber:
+        await subscribe(room, subscriber, foo="bar", verify="sync", verify_token="x")
+        await room.post("a")
+        await subscriber.delivery()
+
+
+async def test_103_subscribing_again_takes_the_place_of_the_first():
+    async with open_room(websub=OPEN, pace=QUICK) as room, subscribers() as subscriber:
+        await subscribe(room, subscriber, secret="one", lease_seconds="100")
+        await subscribe(room, subscriber, secret="two", lease_seconds="200")
+        [lease] = room.push.hub.leases
+        assert lease.expires == NOW + timedelta(seconds=200)
+        await room.post("a")
+        headers, body, _ = await subscriber.delivery()
+        assert headers["X-Hub-Signature"].endswith(hmac.new(b"two", body, hashlib.sha256).hexdigest())
+        await room.post("b")
+        await subscriber.delivery()
+        assert subscriber.tries == 2
+        subscriber.confirms = False
+        await subscribe(room, subscriber, secret="three")  # by somebody else: nothing changes
+        [lease] = room.push.hub.leases
+        assert lease.secret == "two"
+
+
+async def test_104_who_unsubscribed_gets_nothing_more():
+    async with open_room(websub=OPEN, pace=QUICK) as room, subscribers(2) as (leaver, other):
+        await subscribe(room, leaver)
+        await subscribe(room, other)
+        leaver.confirms = False
+        await ask(room, mode="unsubscribe", topic=f"{room.root}feed.atom", callback=leaver.url)
+        await settled(room)
+        assert len(room.push.hub.leases) == 2  # it was not meant
+        leaver.confirms = True
+        assert (await ask(room, mode="unsubscribe", topic=f"{room.root}feed.atom", callback=leaver.url))[0] == 202
+        await settled(room)
+        assert leaver.asked[-1]["hub.mode"] == "unsubscribe"
+        assert "hub.lease_seconds" not in leaver.asked[-1]
+        await room.post("a")
+        await other.delivery()
+        assert leaver.tries == 0
+
+
+@pytest.mark.parametrize(
+    ("topic", "media_type"),
+    [
+        ("", "text/html; charset=utf-8"),  # 105 asks for plain text, of which there is none here
+        ("feed.rss", "application/rss+xml; charset=utf-8"),
+        ("feed.json", "application/feed+json; charset=utf-8"),  # 106
+    ],
+)
+async def test_105_106_topics_of_other_types(topic, media_type):
+    async with open_room(websub=OPEN, pace=QUICK) as room, subscribers() as subscriber:
+        await subscribe(room, subscriber, topic, secret="s")
+        await room.post("a")
+        headers, body, _ = await subscriber.delivery()
+        assert headers["Content-Type"] == media_type
+        assert body == await room.body(topic)
+
+
+async def test_a_callback_s_own_query_reaches_it_as_it_is():
+    async with open_room(websub=OPEN, pace=QUICK) as room, subscribers() as subscriber:
+        subscriber.url += "?token=a%2Fb+c&x="
+        await subscribe(room, subscriber)
+        assert {"token": "a/b c", "x": ""}.items() <= subscriber.asked[0].items()
+        await room.post("a")
+        assert (await subscriber.delivery())[2] == {"token": "a/b c", "x": ""}
+
+
+async def test_what_is_no_topic_is_denied():
+    async with open_room(websub=OPEN) as room, subscribers() as subscriber:
+        for topic in ("events", "posts/x", "archive/1.atom", "feed.atom?rerun=2026-01-01T00:00Z"):
+            await subscribe(room, subscriber, topic)
+            assert subscriber.asked.pop() == {
+                "hub.mode": "denied",
+                "hub.topic": room.root + topic,
+                "hub.reason": "there is no such topic here",
+            }
+        assert not len(room.push.hub.leases)
+
+
+@pytest.mark.parametrize(
+    ("form", "told"),
+    [
+        ({}, "hub.mode"),
+        ({"hub.mode": "denied"}, "hub.mode"),
+        ({"hub.topic": ""}, "hub.topic is missing"),
+        ({"hub.callback": ""}, "hub.callback is missing"),
+        ({"hub.callback": "ftp://reader.example/"}, "begins with http"),
+        ({"hub.callback": "https://reader.example/ a"}, "without spaces"),
+        ({"hub.callback": "https://reader.example/é"}, "ASCII"),
+        ({"hub.callback": f"https://reader.example/{'x' * 2048}"}, "at most 2048"),
+        ({"hub.lease_seconds": "-5"}, "positive whole number"),
+        ({"hub.lease_seconds": "0"}, "positive whole number"),
+        ({"hub.lease_seconds": "soon"}, "positive whole number"),
+        ({"hub.secret": "x" * 200}, "shorter than 200 bytes"),
+        ({"hub.secret": "é" * 100}, "shorter than 200 bytes"),
+    ],
+)
+def test_a_request_that_cannot_be_is_refused_in_words(form, told):
+    good = {"hub.mode": "subscribe", "hub.topic": "https://news.example/", "hub.callback": CALLBACK}
+    with pytest.raises(BadAskError, match=told):
+        read_asked(good | form if form else {})
+
+
+def test_a_lease_is_as_long_as_asked_but_never_for_ever():
+    good = {"hub.mode": "subscribe", "hub.topic": "https://news.example/", "hub.callback": CALLBACK}
+    for given, lease in (("", 864_000), ("60", 60), ("99999999999", 2_592_000)):
+        assert read_asked(good | {"hub.lease_seconds": given}).lease == lease
+    assert read_asked(good | {"hub.secret": "x" * 199}).secret == "x" * 199
+
+
+async def test_errors_are_plain_text():
+    async with open_room(websub=OPEN) as room, ClientSession() as session:
+        url = room.root.replace("harbour/", "hub")
+        async with session.post(url, data={"hub.mode": "subscribe"}) as answer:
+            assert (answer.status, answer.content_type) == (400, "text/plain")
+            assert await answer.text() == "hub.topic is missing\n"
+        async with session.post(url, json={}) as answer:
+            assert answer.status == 415
+        async with session.post(url, data={"hub.mode": "x" * 20_000}) as answer:
+            assert answer.status == 413
+        async with session.post(url, data={"hub.mode": "publish", "hub.url": f"{room.root}feed.atom"}) as answer:
+            assert answer.status == 202
+        async with session.post(url, data={"hub.mode": "publish", "hub.url": "https://else.example/"}) as answer:
+            assert answer.status == 400
+
+
+async def test_private_addresses_are_refused_unless_allowed():
+    async with open_room(websub=WebSubSettings(), pace=QUICK) as room, subscribers() as subscriber:
+        port = subscriber.url.split(":")[2]
+        for url in (subscriber.url, f"http://localhost:{port}", f"http://[::ffff:127.0.0.1]:{port}"):
+            assert (await ask(room, mode="subscribe", topic=room.root, callback=url))[0] == 202
+            await settled(room)
+        assert not subscriber.asked
+        assert not len(room.push.hub.leases)
+
+
+async def test_a_redirect_is_no_confirmation_and_not_followed():
+    async with open_room(websub=OPEN, pace=QUICK) as room, subscribers() as subscriber:
+
+        async def redirect(request):
+            raise web.HTTPFound(f"{subscriber.url}?{request.query_string}")
+
+        async with serving({"/": redirect}) as url:
+            await ask(room, mode="subscribe", topic=room.root, callback=url)
+            await settled(room)
+        assert not subscriber.asked
+        assert not len(room.push.hub.leases)
+
+
+async def test_what_fails_is_tried_again_with_what_is_newest_by_then():
+    async with open_room(websub=OPEN, pace=QUICK) as room, subscribers() as subscriber:
+        await subscribe(room, subscriber)
+        held = asyncio.get_running_loop().create_future()
+        subscriber.answers = [held, 500, web.Response(status=503, headers={"Retry-After": "0"})]
+        await room.post("a")
+        await reached(lambda: subscriber.tries)
+        await room.post("b")
+        await room.post("c")
+        held.set_result(503)
+        assert entries((await subscriber.delivery())[1]) == ["c", "b", "a"]
+        assert subscriber.tries == 4
+        await room.post("d")
+        assert entries((await subscriber.delivery())[1]) == ["d", "c", "b", "a"]
+
+
+async def test_who_answers_gone_or_fails_for_too_long_is_dropped():
+    impatient = Pace(first=0.001, longest=0.001, patience=0.05)
+    async with open_room(websub=OPEN, pace=impatient) as room, subscribers(3) as (gone, dead, good):
+        for one in (gone, dead, good):
+            await subscribe(room, one)
+        gone.answers = [410]
+        dead.answers = [500] * 100_000
+        await room.post("a")
+        await good.delivery()
+        await reached(lambda: len(room.push.hub.leases) == 1)
+        assert [lease.callback for lease in room.push.hub.leases] == [good.url]
+        assert gone.tries == 1
+        await room.post("b")
+        await good.delivery()
+        assert gone.tries == 1
+
+
+async def test_slow_and_dead_callbacks_delay_nobody():
+    crowd = WebSubSettings(allow_private=True, max_per_host=1000)
+    async with open_room(websub=crowd, pace=QUICK) as room, subscribers(41) as (good, *bad):
+        forever = asyncio.get_running_loop().create_future()
+        for place, one in enumerate(bad):
+            one.answers = [500] * 1000 if place % 2 else [forever]
+            await subscribe(room, one)
+        await subscribe(room, good)
+        for number in range(5):
+            await room.post(f"p{number}")
+            assert len(entries((await good.delivery())[1])) == number + 1
+        forever.cancel()
+
+
+async def test_who_failed_waits_among_its_like():
+    lanes = Lanes(asyncio.Semaphore(2), asyncio.Semaphore(1))
+    forever = asyncio.get_running_loop().create_future()
+    tries, taken = [], asyncio.Event()
+
+    async def fail(place):
+        tries.append(place)
+        if tries.count(place) > 1:
+            await forever
+        raise NotTakenError("no")
+
+    async def take():
+        taken.set()
+
+    pace = Pace(first=0, longest=0)
+    bad = [Courier(partial(fail, place), lambda _why: None, pace, lanes) for place in range(5)]
+    for one in bad:
+        one.nudge()
+    await reached(lambda: len(tries) == 6)  # one of them is at its second try, and stays there
+    good = Courier(take, lambda _why: None, pace, lanes)
+    good.nudge()
+    async with asyncio.timeout(20):
+        await taken.wait()
+    assert len(tries) == 6
+    ending = [task for one in (*bad, good) if (task := one.dismiss())]
+    await asyncio.wait(ending)
+
+
+async def test_a_lease_ends():
+    async with open_room(websub=OPEN, pace=QUICK) as room, subscribers(2) as (short, long):
+        await subscribe(room, short, lease_seconds="60")
+        await subscribe(room, long, lease_seconds="600")
+        room.now += timedelta(seconds=60)
+        await room.post("a")
+        await long.delivery()
+        await room.push.sweep()
+        assert [lease.callback for lease in room.push.hub.leases] == [long.url]
+        await room.post("b")
+        await long.delivery()
+        assert short.tries == 0
+
+
+async def test_limits():
+    few = WebSubSettings(allow_private=True, max_subscriptions=3, max_per_host=2)
+    async with open_room(websub=few, pace=QUICK) as room, subscribers(4) as (first, second, third, other):
+        other.url = other.url.replace("127.0.0.1", "localhost")
+        third_of_all = {"mode": "subscribe", "topic": room.root}
+        await subscribe(room, first)
+        await subscribe(room, second)
+        assert (await ask(room, callback=third.url, **third_of_all))[0] == 503
+        await subscribe(room, second)  # again
+        await subscribe(room, other)
+        status, text = await ask(room, callback="http://127.0.0.2/", **third_of_all)
+        assert (status, text) == (503, "this hub has all the subscriptions that it takes; try again later\n")
+        assert len(room.push.hub.leases) == 3
+
+
+async def test_who_lets_the_hub_wait_for_confirmation_does_not_fill_it():
+    async with open_room(websub=OPEN, pace=QUICK) as room, subscribers() as subscriber:
+        forever = asyncio.get_running_loop().create_future()
+
+        async def wait(_request):
+            await asyncio.shield(forever)
+
+        async with serving({"/{any}": wait}) as url:
+            answers = [(await ask(room, mode="subscribe", topic=room.root, callback=f"{url}{n}"))[0] for n in range(9)]
+            assert answers == [202] * 8 + [429]
+            subscriber.url = subscriber.url.replace("127.0.0.1", "localhost")
+            assert (await ask(room, mode="subscribe", topic=room.root, callback=subscriber.url))[0] == 202
+            await reached(lambda: len(room.push.hub.leases))
+            forever.cancel()
+
+
+async def test_what_was_released_while_the_subscriber_was_asked_is_not_missed():
+    subscriber = Subscriber()
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def verify(request):
+        asked.set()
+        await go_on.wait()
+        return await subscriber.verify(request)
+
+    async with open_room(websub=OPEN, pace=QUICK) as room, listening((verify, subscriber.take)) as [url]:
+        assert (await ask(room, mode="subscribe", topic=f"{room.root}feed.atom", callback=url))[0] == 202
+        await asked.wait()
+        await room.post("a")
+        go_on.set()
+        assert entries((await subscriber.delivery())[1]) == ["a"]
+
+
+async def test_who_was_told_yes_is_on_the_disk_and_nobody_else_may_read_the_secret(tmp_path):
+    path = str(tmp_path / "log.db.websub")
+    async with subscribers() as subscriber, open_room(websub=OPEN, pace=QUICK, leases=path) as room:
+        await subscribe(room, subscriber, secret="s", lease_seconds="600")
+        leases = Leases.open(path)  # what a kill would leave
+        [lease] = leases
+        leases.close()
+        assert (lease.callback, lease.secret, lease.expires) == (subscriber.url, "s", NOW + timedelta(seconds=600))
+        assert (tmp_path / "log.db.websub").stat().st_mode & 0o077 == 0
+
+
+async def test_after_a_kill_the_subscription_stands_and_what_was_missed_is_delivered(tmp_path):
+    source = tmp_path / "an-invented-day.txt"
+    source.write_text(transcript(200), "utf-8")
+    arguments = ("replay", source, "--speed", 60, "--log", tmp_path / "log.db", "--allow-private-callbacks")
+    publisher = await asyncio.to_thread(Publisher, *arguments)
+    try:
+        async with subscribers() as subscriber, ClientSession() as session:
+            form = {"hub.mode": "subscribe", "hub.topic": f"{publisher.root}feed.atom", "hub.callback": subscriber.url}
+            async with session.post(f"{publisher.server}hub", data=form | {"hub.secret": "s"}) as answer:
+                assert answer.status == 202
+            before = entries((await subscriber.delivery())[1])
+            await asyncio.to_thread(publisher.kill)
+            while not subscriber.got.empty():
+                before = entries(subscriber.got.get_nowait()[1])
+            await asyncio.to_thread(publisher.start)
+            for _ in range(3):  # perhaps what it had, what fell due meanwhile, and what is released after
+                headers, body, _ = await subscriber.delivery()
+                assert headers["X-Hub-Signature"] == signature("s", body)
+                after = entries(body)
+                assert after[-len(before) :] == before
+            assert len(after) > len(before)
+            assert len(subscriber.asked) == 1  # it did not have to subscribe again
+    finally:
+        await asyncio.to_thread(publisher.stop)
+
+
+async def test_other_hubs_are_told_of_each_topic():
+    told = asyncio.Queue()
+    broken, failed = asyncio.Event(), []
+
+    async def listen(request):
+        form = await request.post()
+        if broken.is_set():
+            failed.append(form)
+            return web.Response(status=500)
+        told.put_nowait(dict(form))
+        return web.Response(status=204)
+
+    async with AsyncExitStack() as stack:
+        [hub] = await stack.enter_async_context(listening((listen, listen)))
+        settings = WebSubSettings(hub=False, hubs=(hub,))
+        room = await stack.enter_async_context(open_room(websub=settings, pace=QUICK))
+        broken.set()
+        await room.post("a")
+        await reached(lambda: failed)
+        broken.clear()
+        async with asyncio.timeout(20):
+            forms = [await told.get() for _ in range(4)]
+        assert {form["hub.mode"] for form in forms} == {"publish"}
+        topics = sorted(form["hub.url"] for form in forms)
+        assert topics == [room.root + name for name in ("", "feed.atom", "feed.json", "feed.rss")]
+        _, headers, _ = await room.get("feed.atom")
+        assert f'<{hub}>; rel="hub"' in headers["Link"]
+        assert (await ask(room, mode="subscribe"))[0] in {404, 405}
+
+
+async def test_the_permalink_names_no_hub():
+    async with open_room(websub=OPEN) as room:
+        await room.post("a")
+        for path, named in (("", True), ("feed.rss", True), ("posts/a", False)):
+            _, headers, _ = await room.get(path)
+            assert ('rel="hub"' in headers["Link"]) is named
