@@ -15,12 +15,16 @@ from lxml import etree
 
 import shared
 from publisher.render.feedxml import atom, rss
+from publisher.render.media import MEDIA
+from publisher.render.snapshot import Brand
+from shared.post import Attachment, Image
 from shared.wire import HISTORY, NAMESPACE
 
 FORMATS = {"atom": atom, "rss": rss}
 ATOM = "{http://www.w3.org/2005/Atom}"
 CONTENT = "{http://purl.org/rss/1.0/modules/content/}encoded"
 DC = "{http://purl.org/dc/elements/1.1/}creator"
+MRSS = f"{{{MEDIA}}}"
 OURS = f"{{{NAMESPACE}}}"
 
 
@@ -163,6 +167,53 @@ def test_attachments_are_enclosed():
     ]
     [enclosure] = items(rss(making.live()))[3].findall("enclosure")
     assert dict(enclosure.attrib) == {"url": "https://news.example/a.mp3", "length": "9000", "type": "audio/mpeg"}
+
+
+def test_alternatives_stand_in_one_group():
+    files = [
+        ("https://news.example/a.mp3", "audio/mpeg", "Radio"),
+        ("https://news.example/a.ogg", "audio/ogg", "Radio"),
+        ("https://news.example/chart.pdf", "application/pdf", "Chart"),
+    ]
+    attachments = [Attachment(url=url, mime_type=kind, title=title, size_in_bytes=9) for url, kind, title in files]
+    images = (
+        Image(url="https://news.example/boat.jpg", caption="The boat.", credit="Eve Tran"),
+        Image(caption="Lost."),
+    )
+    post = making.make_post(attachments=attachments, facts={"images": images})
+    snapshot = making.make_snapshot(making.release(post))
+    for listed in (entries(atom(snapshot)), items(rss(snapshot))):
+        [entry] = listed
+        group = entry.find(f"{MRSS}group")
+        assert [(c.get("url"), c.get("isDefault")) for c in group] == [
+            ("https://news.example/a.mp3", "true"),
+            ("https://news.example/a.ogg", None),
+        ]
+        boat, chart = entry.findall(f"{MRSS}content")
+        assert dict(boat.attrib) == {"url": "https://news.example/boat.jpg", "type": "image/jpeg", "medium": "image"}
+        assert (boat.findtext(f"{MRSS}description"), boat.findtext(f"{MRSS}credit")) == ("The boat.", "Eve Tran")
+        assert (chart.get("medium"), chart.get("fileSize")) == ("document", "9")
+        assert entry.find(f"{MRSS}thumbnail").get("url") == "https://news.example/boat.jpg"
+
+
+def test_hubs_and_the_logo_are_told():
+    address = replace(making.ADDRESS, hubs=("https://news.example/hub", "https://hub.example/"))
+    snapshot = replace(making.live(), address=address, brand=Brand("Coast News", "https://news.example/logo.png"))
+    root, channel = etree.fromstring(atom(snapshot)), etree.fromstring(rss(snapshot))[0]
+    for parent in (root, channel):
+        assert [link.get("href") for link in parent.findall(f"{ATOM}link[@rel='hub']")] == list(address.hubs)
+    assert root.findtext(f"{ATOM}icon") == "https://news.example/logo.png"
+    image = channel.find("image")
+    assert [image.findtext(name) for name in ("url", "title", "link")] == [
+        "https://news.example/logo.png", channel.findtext("title"), channel.findtext("link"),
+    ]  # fmt: skip
+    archived = replace(snapshot, archive=1)
+    assert b'rel="hub"' not in atom(archived) + rss(archived)
+
+
+@pytest.mark.parametrize(("state", "ttl"), [("playing", "1"), ("ended", "1440")])
+def test_rss_tells_how_often_to_look(state, ttl):
+    assert etree.fromstring(rss(making.replay(state)))[0].findtext("ttl") == ttl
 
 
 @pytest.mark.parametrize("write", FORMATS.values(), ids=FORMATS)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import making
 
 from publisher.render.jsonfeed import json_feed, reset_document
+from publisher.render.snapshot import Brand
 from shared.post import Author
 
 
@@ -38,6 +39,14 @@ def test_the_document_tells_where_it_stands():
         "clock": {"state": "playing", "speed": 60.0, "story_time": "2023-02-01T00:26:00-05:00", "run": 1},
         "events": "https://news.example/harbour/events",
     }
+
+
+def test_hubs_and_the_logo_are_told():
+    address = replace(making.ADDRESS, hubs=("https://news.example/hub",))
+    snapshot = replace(making.live(), address=address, brand=Brand("Coast News", "https://news.example/logo.png"))
+    feed = json.loads(json_feed(snapshot))
+    assert feed["hubs"] == [{"type": "WebSub", "url": "https://news.example/hub"}]
+    assert feed["icon"] == "https://news.example/logo.png"
 
 
 def test_a_static_site_has_no_stream():

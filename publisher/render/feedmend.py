@@ -133,7 +133,9 @@ def moment(moment: datetime) -> datetime:
 
 
 def _links(snapshot: Snapshot, form: Form, media_type: str) -> Iterator[dict[str, str]]:
-    """Give the links to the rest of the history (RFC 5005, section 4), as attributes."""
+    """Give the links to the hubs (WebSub, section 4) and to the history (RFC 5005, section 4), as attributes."""
+    if snapshot.archive is None:  # nobody is told of changes in an archive document
+        yield from ({"rel": "hub", "href": hub} for hub in snapshot.address.hubs)
     history = {
         "current": snapshot.address.feed(form) if snapshot.archive is not None else None,
         "prev-archive": snapshot.archived(snapshot.older, form) if snapshot.older is not None else None,

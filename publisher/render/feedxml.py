@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from feedgen.feed import FeedGenerator
 
+from publisher.render.enclosures import picture_type
 from publisher.render.feedmend import EntryMend, FeedMend, moment
 from publisher.render.media import pictures
 from shared import __version__
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from publisher.render.snapshot import Form, Snapshot
     from shared.post import Image, Post
 
+_RSS_IMAGES = {"image/gif", "image/jpeg", "image/png"}
+"""Kinds of pictures that the image of a channel may be (RSS 2.0, "image")."""
 _SUMMARY_CHARACTERS = 400
 _RSS_TITLE = re.compile(rb"<title>[^<]*</title>")
 
@@ -32,6 +35,8 @@ def atom(snapshot: Snapshot) -> bytes:
     """Write the Atom feed of a snapshot, newest post first."""
     feed = _feed(snapshot, "atom", ATOM)
     feed.subtitle(clean_line(snapshot.subtitle))
+    if snapshot.brand is not None:
+        feed.icon(snapshot.brand.logo)
     # An entry without authors takes the feed's (RFC 4287, section 4.2.1), and nobody shall be said to have written
     # what they did not: so the feed's author is the channel.
     feed.author(name=_title(snapshot))
@@ -47,6 +52,9 @@ def rss(snapshot: Snapshot) -> bytes:
     feed = _feed(snapshot, "rss", RSS)
     # Readers take descriptions for HTML, titles for plain text (RSS profile, "description", "title").
     feed.description(escape(clean_line(snapshot.subtitle) or _title(snapshot), quote=False))
+    if snapshot.brand is not None and picture_type(snapshot.brand.logo) in _RSS_IMAGES:
+        # Title and link are the channel's (RSS profile, "image").
+        feed.image(snapshot.brand.logo, title=_title(snapshot), link=snapshot.address.root)
     feed.load_extension("dc", atom=False)
     for post in snapshot.posts:
         entry = _entry(feed, post)

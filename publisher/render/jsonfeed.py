@@ -46,6 +46,10 @@ def _head(snapshot: Snapshot) -> dict[str, Any]:
         "home_page_url": snapshot.address.page,
         "feed_url": snapshot.address.json,  # of an archive document, too: it names the feed (JSON Feed 1.1, "feed_url")
     }
+    if snapshot.brand is not None:
+        head["icon"] = snapshot.brand.logo
+    if snapshot.address.hubs and snapshot.archive is None:
+        head["hubs"] = [{"type": "WebSub", "url": hub} for hub in snapshot.address.hubs]
     if snapshot.older is not None:
         head["next_url"] = snapshot.archived(snapshot.older, "json")
     if snapshot.subtitle:
