@@ -57,10 +57,10 @@ def read_json(data: bytes | str) -> Any:
 
 
 def _whole(value: Any) -> Any:
-    """Replace the halves of surrogate pairs that JSON can write and UTF-8 cannot."""
+    """Remove the halves of surrogate pairs that JSON can write and UTF-8 cannot."""
     match value:
         case str():
-            return _SURROGATE.sub("\ufffd", value)
+            return _SURROGATE.sub("", value)
         case list():
             return [_whole(member) for member in value]
         case dict():

@@ -25,12 +25,12 @@ from pydantic import (
     model_serializer,
 )
 
-from shared.text import clean_html, clean_line, first_sentence, html_text
+from shared.text import clean_html, clean_line, clean_url, first_sentence, html_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_WEB = re.compile(r"https?://", re.IGNORECASE)
+_MIME = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+", re.ASCII)
 
 
 def _line(value: object) -> object:
@@ -38,10 +38,8 @@ def _line(value: object) -> object:
 
 
 def _web_url(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    url = clean_line(value)
-    return url if _WEB.match(url) else None  # a reader must never be handed a javascript: or data: link
+    # A reader must never be handed a javascript: or data: link.
+    return clean_url(value) if isinstance(value, str) else value
 
 
 def _reckonable(value: datetime) -> datetime:
@@ -147,18 +145,24 @@ class PostFacts(Frozen):
         return facts
 
 
+def _mime(value: str) -> str:
+    """Give a media type without its parameters; of what is none, the one that says nothing (RFC 2046, 4.5.1)."""
+    kind = value.partition(";")[0].strip().lower()
+    return kind if _MIME.fullmatch(kind) else "application/octet-stream"
+
+
 class Attachment(Frozen):
     """A file that goes with a post (JSON Feed 1.1, "attachments")."""
 
-    url: Line
-    mime_type: Line
+    url: Annotated[str, AfterValidator(lambda url: clean_url(url) or "")]
+    mime_type: Annotated[str, AfterValidator(_mime)]
     title: OptionalLine = None
     size_in_bytes: int | None = None
     duration_in_seconds: float | None = None
 
 
 def _on_the_web(files: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
-    return tuple(file for file in files if _WEB.match(file.url))
+    return tuple(file for file in files if file.url)
 
 
 class Post(Frozen):

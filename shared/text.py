@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from html import escape
 from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import lxml.html
 import nh3
@@ -19,11 +20,18 @@ if TYPE_CHECKING:
 STORY_TIME_CLASS = "newsreel-story-time"
 """Class of the paragraph that a replay adds to a body, telling the time at which the post first appeared."""
 
+PICTURE_CLASS = "newsreel-picture"
+"""Class of the figures that Atom and RSS add to a body which does not show its pictures itself."""
+
 # What XML 1.0 cannot carry (section 2.2, Char), which is also what JSON and HTML are better without. One such
-# character makes a whole feed unreadable, so it is removed once, here.
-_ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# character makes a whole feed unreadable, so it is removed once, here; with it DEL and C1 controls, which XML 1.0
+# advises against. Of these only NEL means something: a new line.
+_ILLEGAL = re.compile("[^\t\n\r\u0020-\u007e\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # Marks without width that only break searches and comparisons. U+200C and U+200D stay: Persian and emoji need them.
 _WIDTHLESS = re.compile("[\u200b\u2060\ufeff\u00ad]")
+_WEB = re.compile(r"https?://", re.IGNORECASE)
+_URI_SIGNS = "!#$%&'()*+,/:;=?@[]~"
+_URI = re.compile(rf"[A-Za-z0-9_.{re.escape(_URI_SIGNS)}-]+")
 _SPACES = re.compile(r"\s+")
 # Control characters (C0, DEL, C1), line and paragraph separators, marks that turn the direction of writing.
 _UNSHOWABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -52,10 +60,12 @@ _ATTRIBUTES = {
 _CLEANER = nh3.Cleaner(
     tags=_TAGS,
     attributes=_ATTRIBUTES,
-    allowed_classes={"p": {STORY_TIME_CLASS}},
+    allowed_classes={"p": {STORY_TIME_CLASS}, "figure": {PICTURE_CLASS}},
     url_schemes={"http", "https", "mailto", "tel"},
     link_rel="noopener noreferrer",
+    url_relative="deny",  # whoever reads a page resolves its links; what is still relative leads nowhere
 )
+_NO_SOURCE = re.compile(r"<img(?![^>]* src=)[^>]*>")
 _BLOCKS = {
     "p",
     "blockquote",
@@ -80,7 +90,7 @@ def clean_text(text: str) -> str:
     """Remove what no document may carry (illegal in XML 1.0) and marks without width; keep every line as it is."""
     if text.isprintable():
         return text  # most lines; what is removed here is not printable
-    return _WIDTHLESS.sub("", _ILLEGAL.sub("", text))
+    return _WIDTHLESS.sub("", _ILLEGAL.sub("", text.replace("\x85", "\n")))
 
 
 def clean_line(text: str) -> str:
@@ -95,7 +105,25 @@ def showable(text: str) -> str:
 
 def clean_html(html: str) -> str:
     """Make HTML from outside safe to publish and to show (nh3, an allow-list): no script, no style, no frames."""
-    return _CLEANER.clean(clean_text(html).replace("\u00a0", " ").replace("&nbsp;", " ")).strip()
+    cleaned = _CLEANER.clean(clean_text(html).replace("\u00a0", " ").replace("&nbsp;", " "))
+    return _NO_SOURCE.sub("", cleaned).strip()
+
+
+def clean_url(text: str) -> str | None:
+    """Give a web address (http, https) as a URI (RFC 3986), which every reader takes; None if it is none."""
+    url = clean_line(text)
+    if not _WEB.match(url):
+        return None
+    try:
+        parts = urlsplit(url)
+        if not parts.hostname or (parts.port is not None and not parts.port):
+            return None
+        if _URI.fullmatch(url):
+            return url
+        host = parts.netloc if parts.netloc.isascii() else parts.netloc.encode("idna").decode()
+    except ValueError:  # UnicodeError is one
+        return None
+    return urlunsplit((parts.scheme, *(quote(part, safe=_URI_SIGNS) for part in (host, *parts[2:]))))
 
 
 def html_text(html: str, *, figures: bool = False) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,13 @@ from lxml import etree
 
 from shared.feed import Entry, Feed, Link, NotAFeedError, read_entries
 from shared.item import absolute_html, absolute_url, moment, plain_html
-from shared.text import clean_line, html_text
+from shared.text import PICTURE_CLASS, clean_line, html_text
 from shared.wire import HISTORY, JSON_FEED_VERSION, NAMESPACE, TOMBSTONES, Deletion, DeletionFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+_FIGURE = re.compile(rf'<figure class="{PICTURE_CLASS}">.*?</figure>', re.DOTALL)
 
 
 def read_xml_feed(data: bytes, content_type: str | None, url: str) -> Feed:
@@ -40,9 +43,10 @@ def read_xml_feed(data: bytes, content_type: str | None, url: str) -> Feed:
     by_rel = {link.rel: link.href for link in reversed(links)}
     own = NAMESPACE in parsed.get("namespaces", {}).values()
     updated = moment(about.get("updated")) or moment(about.get("published"))
-    entries, doubts = read_entries(
-        [_item(dict(e), url) for e in parsed.entries], url, newest_first=own, updated=updated
-    )
+    items = [_item(dict(e), url) for e in parsed.entries]
+    if own:  # what our own feeds add to a body is in the post's images, too
+        items = [item | {"content_html": _FIGURE.sub("", item.get("content_html", ""))} for item in items]
+    entries, doubts = read_entries(items, url, newest_first=own, updated=updated)
     complete, deletions = _history(data)
     head: dict[str, Any] = {
         "version": JSON_FEED_VERSION,

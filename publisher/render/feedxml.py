@@ -16,7 +16,7 @@ from publisher.render.enclosures import picture_type
 from publisher.render.feedmend import EntryMend, FeedMend, moment
 from publisher.render.media import pictures
 from shared import __version__
-from shared.text import STORY_TIME_CLASS, clean_line, text_html
+from shared.text import PICTURE_CLASS, STORY_TIME_CLASS, clean_line, text_html
 from shared.wire import ATOM, HTML, RSS
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _body(post: Post) -> str:
 def _figure(image: Image) -> str:
     words = " ".join(word for word in (image.caption, image.credit) if word)
     caption = f"<figcaption>{escape(words)}</figcaption>" if words else ""
-    return f'<figure><img src="{escape(image.url or "")}" alt="">{caption}</figure>'
+    return f'<figure class="{PICTURE_CLASS}"><img src="{escape(image.url or "")}" alt="">{caption}</figure>'
 
 
 def _hexadecimal(title: re.Match[bytes]) -> bytes:

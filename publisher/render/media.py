@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING
 
 from lxml import etree
@@ -77,6 +78,6 @@ def _text(parent: etree._Element, name: str, text: str | None) -> etree._Element
         return None
     element = etree.SubElement(parent, f"{{{MEDIA}}}{name}")
     if name != "credit":
-        element.set("type", "plain")
-    element.text = text
+        element.set("type", "html")
+    element.text = escape(text, quote=False) if name != "credit" else text
     return element
