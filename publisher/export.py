@@ -1,7 +1,8 @@
-"""A static site of a finished story: the same documents as the server's, but for stream links."""
+"""A static site of a finished story: the documents of an archive on a server, without a stream and a hub."""
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -11,38 +12,50 @@ from publisher.library import Library
 from publisher.log.contract import Draft
 from publisher.log.memory import MemoryStore
 from publisher.reel import Reel
-from publisher.render.page import post_page
-from publisher.render.snapshot import Address
+from publisher.render.opml import channels_opml
+from publisher.render.page import ICON, Listing, post_page
+from publisher.render.sitemap import sitemaps
+from publisher.render.snapshot import FORMS, Address, Brand
 from publisher.scene import Billing
 from shared.errors import NewsreelError
-from shared.event import DeleteEvent
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterator
+    from datetime import datetime
     from pathlib import Path
 
     from publisher.sources.reading import Reading
+    from shared.post import Post
+
+EPOCH = "static"
+"""Epoch of a site's positions: they are in the documents, but there is no stream to resume at them."""
+SLICE = 500
+"""Posts that are taken from the library at once."""
 
 
 class CannotWriteError(NewsreelError):
     """The folder cannot be written to."""
 
 
-async def export(reading: Reading, base_url: str, name: str, *, title: str = "", window: int = 100) -> dict[str, bytes]:
-    """Make the files of a static site, by their paths below its root.
+@asynccontextmanager
+async def exporting(
+    reading: Reading, base_url: str, name: str, *, title: str = "", window: int = 100
+) -> AsyncGenerator[Iterator[tuple[str, bytes]], None]:
+    """Give the files of a static site, each by its path below the site's root, as they are made.
 
     The story is released into a log in memory, each event at its own story time: what comes out depends on the source
-    alone, so exporting twice gives the same bytes but for the positions, whose epoch is drawn at random.
+    alone, so exporting twice gives the same bytes.
 
     Args:
         reading: the source, read.
         base_url: where the root will be found on the web.
         name: the channel's name, part of all ids.
         title: instead of the source's.
-        window: most posts of feeds and page.
+        window: most posts of feeds, page and archive documents.
     """
     reel = Reel(told.event for told in reading.told)
     root = base_url.rstrip("/") + "/"
-    address = Address.of(root, name, urlsplit(root).hostname or "localhost", reel.start.date(), has_stream=False)
+    host = urlsplit(root).hostname or "localhost"
     billing = Billing(
         title=title or reading.header.title or name,
         mode="archive",
@@ -50,40 +63,60 @@ async def export(reading: Reading, base_url: str, name: str, *, title: str = "",
         first_day=reel.start.date(),
         opened=reel.start,
         window=window,
+        began=reel.start,
+        brand=Brand(host, f"{root}icon.svg"),
     )
-    store = MemoryStore()
+    address = Address.of(root, name, host, reel.start.date(), has_stream=False)
+    store = MemoryStore(EPOCH)
     library = Library.open(":memory:", store.epoch)
     try:
         log = store.channel(name)
         await log.append([Draft(cue.key, cue.event.story_time, cue.event) for cue in reel.cues])
         channel = Channel(log, library.shelf(name), address, billing, "original")
         await channel.press.catch_up()
-        files = {
-            "index.html" if document == "page" else document: channel.editions.get(document).body
-            for document in PRINTINGS
-        }
-        for cue in reel.cues:
-            slug = cue.event.id if isinstance(cue.event, DeleteEvent) else cue.event.post.id
-            filed = channel.press.shelf.find(slug)
-            post = channel.press.scene.project(filed) if filed is not None else None
-            if post is not None:
-                files[f"posts/{slug}/index.html"] = post_page(channel.editions.current, post)
-        return files
+        yield _files(channel)
     finally:
         library.close()
         await store.close()
 
 
-def write(files: dict[str, bytes], folder: Path) -> None:
-    """Write the files of a site.
+def _files(channel: Channel) -> Iterator[tuple[str, bytes]]:
+    for document in PRINTINGS:
+        yield "index.html" if document == "page" else document, channel.editions.get(document).body
+    for number in range(1, channel.press.scene.archives + 1):
+        for form in FORMS:
+            found = channel.archives.get(number, form)
+            if found is not None:
+                yield f"archive/{number}.{form}", found[1].body
+    snapshot, address = channel.editions.current, channel.address
+    pages: list[tuple[str, datetime]] = [(address.root, snapshot.updated)]
+    for slug, post in _posts(channel):
+        yield f"posts/{slug}/index.html", post_page(snapshot, post)
+        pages.append((address.post(slug), post.date_modified or post.date_published))
+    yield from sitemaps(address.root, pages).items()
+    yield "channels.opml", channels_opml([Listing.of(snapshot)], snapshot.updated)
+    yield "icon.svg", ICON.encode()
+
+
+def _posts(channel: Channel) -> Iterator[tuple[str, Post]]:
+    """Give the posts in released form, oldest first, by their slugs."""
+    scene = channel.press.scene
+    for first in range(0, scene.view.releases, SLICE):
+        for filed in reversed(scene.view.slot(first, SLICE)):
+            post = scene.project(filed)
+            if post is not None:
+                yield filed.slug, post
+
+
+def write(folder: Path, path: str, body: bytes) -> None:
+    """Write one file of a site.
 
     Raises:
-        CannotWriteError: a folder or file cannot be made.
+        CannotWriteError: it, or a folder above it, cannot be made.
     """
+    target = folder / path
     try:
-        for path, body in files.items():
-            target = folder / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(body)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(body)
     except OSError as error:
         raise CannotWriteError(f"{error.filename or folder}: {error.strerror}; choose another --output") from None

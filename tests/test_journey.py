@@ -1,6 +1,5 @@
 """The main job, end to end, with real processes: a saved page becomes feeds, a stream and a page, and is followed."""
 
-import html
 import json
 import os
 import shlex
@@ -372,22 +371,6 @@ def test_serve_runs_every_channel_of_a_configuration(tmp_path):
             assert old["_newsreel"]["mode"] == "archive"
             assert old["items"][0]["date_published"].startswith("2024-06-08")
             until(lambda p=publisher: len(items(p.server + "moon/")) == 4, what="the whole story")
-
-
-def test_an_export_is_a_whole_site(tmp_path):
-    site = tmp_path / "site"
-    command = [sys.executable, "-m", "publisher", "export", str(EXAMPLES / "moon-landing.txt")]
-    subprocess.run([*command, "--output", str(site), "--base-url", "https://news.example/moon"], cwd=ROOT, check=True)
-    feed = json.loads((site / "feed.json").read_text())
-    assert len(feed["items"]) == 4
-    assert "events" not in feed["_newsreel"]
-    for item in feed["items"]:
-        assert item["url"].startswith("https://news.example/moon/posts/")
-        page = (site / "posts" / item["url"].rpartition("/")[2] / "index.html").read_text()
-        assert item["title"] in html.unescape(page)
-    assert not feedparser.parse((site / "feed.atom").read_bytes()).bozo
-    assert not feedparser.parse((site / "feed.rss").read_bytes()).bozo
-    assert "<script" not in (site / "index.html").read_text().replace('<script type="application/ld+json"', "")
 
 
 def tool(name):

@@ -31,4 +31,4 @@ def convert(wanted: Wanted, form_: str, output: Path | None) -> None:
     if output is None:
         click.echo(text, nl=False)
     else:
-        write({output.name: text.encode()}, output.parent)
+        write(output.parent, output.name, text.encode())

@@ -23,8 +23,8 @@ _SEQ = attrgetter("seq")
 class MemoryStore:
     """Logs of all channels of one process. Sequence numbers are shared, as in a file."""
 
-    def __init__(self) -> None:
-        self.epoch = draw_epoch()
+    def __init__(self, epoch: str | None = None) -> None:
+        self.epoch = epoch or draw_epoch()
         self.closed = False
         self._seq = 0
         self._logs: dict[str, MemoryLog] = {}

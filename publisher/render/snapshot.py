@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Form = Literal["atom", "rss", "json"]
 """A format of feeds, by the ending of its path."""
+FORMS: tuple[Form, ...] = get_args(Form)
 Mode = Literal["live", "replay", "archive"]
 
 
