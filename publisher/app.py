@@ -123,8 +123,8 @@ class Server:
         self._scheduler.add_job(self._prune, "interval", minutes=1, misfire_grace_time=None, coalesce=True)
         self._scheduler.add_job(self._push.sweep, "interval", minutes=1, misfire_grace_time=None, coalesce=True)
         self._push.start()
-        self._begin(self._heartbeat(server.heartbeat.total_seconds()), "heartbeat")
         for channel_ in self.channels.values():
+            channel_.fanout.beat = server.heartbeat.total_seconds()
             self._begin(channel_.press.run(), f"press of {channel_.name}")
             alarm = SchedulerAlarm(self._scheduler, f"next cue of {channel_.name}", steady.now)
             self._begin(channel_.conduct(alarm, steady.now), f"conductor of {channel_.name}")
@@ -226,13 +226,6 @@ class Server:
 
     def _begin(self, work: Coroutine[None, None, None], name: str) -> None:
         self._tasks.append(asyncio.create_task(work, name=name))
-
-    async def _heartbeat(self, seconds: float) -> None:
-        # By the loop's clock, not the scheduler's: it must go on when the system's clock is set back.
-        while True:
-            await asyncio.sleep(seconds)
-            for channel in self.channels.values():
-                channel.fanout.heartbeat()
 
     async def _prune(self) -> None:
         keep = self._settings.log.keep or (MEMORY_KEEPS if self._settings.log.url.startswith("memory:") else 0)

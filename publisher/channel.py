@@ -126,7 +126,7 @@ class Channel:
         reset = self.press.shelf.last_reset
         if reset is not None and reset[0] > position.seq:
             return Join("reset", head, reset[1].reason)
-        if position.seq < await self.log.oldest() - 1:
+        if position.seq < self.fanout.ring.floor and position.seq < await self.log.oldest() - 1:
             return Join("reset", head, "expired")
         clock = self.press.clock
         if position.seq == head and clock is not None and clock.state == "ended":

@@ -85,7 +85,7 @@ class Press:
         self._ended = False
         self.listeners: list[Callable[[Sequence[Logged]], None]] = []
         """Called with each batch once it can be read; they return at once and raise nothing."""
-        self._resets: dict[tuple[int, ResetReason, str | None], bytes] = {}
+        self._resets: dict[tuple[int, ResetReason, str | None], EncodedFrame] = {}
 
     async def catch_up(self) -> None:
         """File what the log holds and the library does not, without making frames of it."""
@@ -100,7 +100,7 @@ class Press:
         while batch := await self._log.read(self.shelf.head, SLICE):
             self.shelf.file(batch)
             await asyncio.sleep(0)
-        self._fanout.head = self._fanout.floor = self.shelf.head
+        self._fanout.ring.begin(self.shelf.head)
         newest = await self._log.latest(*_KINDS)
         if newest is not None:
             self.changed = max(self.changed, newest.released_at)
@@ -204,13 +204,14 @@ class Press:
             replay=self.scene.replay_at(logged.seq),
         )
 
-    def reset_frame(self, reason: ResetReason, tag: str | None = None) -> bytes:
+    def reset_frame(self, reason: ResetReason, tag: str | None = None) -> EncodedFrame:
         """Give the ``reset`` that a reader who joins now begins with; encoded once for all who join here."""
         key = (self.shelf.head, reason, tag)
         if key not in self._resets:
             if len(self._resets) == RESETS or any(head != self.shelf.head for head, _, _ in self._resets):
                 self._resets.clear()
-            self._resets[key] = self._reset(reason, str(self.position), tag)
+            body = self._reset(reason, str(self.position), tag)
+            self._resets[key] = EncodedFrame(self.shelf.head, "reset", body)
         return self._resets[key]
 
     @property

@@ -135,3 +135,8 @@ def encode_frame(event: str, data: bytes, position: str | None = None) -> bytes:
 def encode_retry(milliseconds: int) -> bytes:
     """Write the reconnection time."""
     return b"retry: %d\n\n" % milliseconds
+
+
+def encode_comment(text: str) -> bytes:
+    """Write a line that readers pass over; it stands before what follows, and ends nothing."""
+    return f": {text}\n".encode()

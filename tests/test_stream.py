@@ -3,154 +3,22 @@
 import asyncio
 import json
 import random
-import socket
-from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
 
 import pytest
-from aiohttp import ClientSession, web
-from making import ADDRESS, make_post
+from aiohttp import ClientSession
+from making import make_post
+from streaming import NOW, Listener, newsroom, reason, seqs, soon
 
-from publisher import fanout as fanout_module
-from publisher.channel import Channel
-from publisher.library import Library
-from publisher.log.contract import Draft, LogError
-from publisher.log.memory import MemoryStore
+from publisher.fanout import fanout as fanout_module
+from publisher.fanout import ring as ring_module
+from publisher.log.contract import LogError
 from publisher.press import RESETS
-from publisher.reel import Reel
-from publisher.scene import Billing
-from publisher.web import connection as connection_module
-from publisher.web.site import Site
-from shared.event import ClockEvent, DeleteEvent, PostEvent, ResetEvent, UpdateEvent
+from shared.event import DeleteEvent, PostEvent, UpdateEvent
 from shared.sse import StreamDecoder
-
-NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-REEL = Reel([PostEvent(post=make_post("only"))])
-
-
-async def soon(condition, seconds=10):
-    """Wait for something that the loop will bring about."""
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 nothing there rings a bell
-            await asyncio.sleep(0.001)
-
-
-class Newsroom:
-    """A channel behind a real server, and the hand that appends to its log."""
-
-    def __init__(self, window=100):
-        self.store = MemoryStore()
-        self.log = self.store.channel("harbour")
-        self.library = Library.open(":memory:", self.store.epoch)
-        billing = Billing("Storm", "replay", "en", NOW.date(), NOW, window)
-        self.channel = Channel(self.log, self.library.shelf("harbour"), ADDRESS, billing, "original", reel=REEL)
-        self.press = self.channel.press
-        self.appended = 0
-
-    async def say(self, *events):
-        drafts = []
-        for event in events:
-            self.appended += 1
-            drafts.append(Draft(f"k{self.appended}", NOW + timedelta(milliseconds=self.appended), event))
-        logged = await self.log.append(drafts)
-        return logged[-1].seq
-
-    async def posts(self, count, **fields):
-        made = [PostEvent(post=make_post(f"p{self.appended + n}", **fields)) for n in range(count)]
-        return await self.say(*made)
-
-    async def clock(self, state="playing"):
-        return await self.say(ClockEvent(state=state, speed=60, anchor=NOW, elapsed=0, story_time=NOW, run=1, reel="x"))
-
-    async def reset(self, take=2):
-        return await self.say(ResetEvent(reason="seek", take=take, run=1, story_time=NOW))
-
-    async def pressed(self, seq):
-        await soon(lambda: self.channel.fanout.head >= seq)
-
-    def position(self, seq):
-        return f"{self.store.epoch}-{seq}"
-
-
-@asynccontextmanager
-async def newsroom(**options):
-    room = Newsroom(**options)
-    await room.channel.open(NOW)
-    pressing = asyncio.create_task(room.press.run())
-    site = Site({"harbour": room.channel}, lambda: NOW)
-    runner = web.AppRunner(site.application(), handler_cancellation=True, shutdown_timeout=20, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    room.port = runner.addresses[0][1]
-    try:
-        yield room
-    finally:
-        room.channel.fanout.close()
-        await runner.cleanup()
-        pressing.cancel()
-        with suppress(asyncio.CancelledError):
-            await pressing
-        room.library.close()
-        await room.store.close()
-
-
-class Listener:
-    """A client of its own making: one connection, frames as they come."""
-
-    def __init__(self, room, query="", *, last="", version="1.1", buffer=None):
-        self.room, self.query, self.last, self.version, self.buffer = room, query, last, version, buffer
-        self.frames = []
-
-    async def __aenter__(self):
-        sock = socket.socket()
-        if self.buffer:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.buffer)
-        sock.setblocking(False)  # noqa: FBT003 the library's
-        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self.room.port))
-        self.reading, self.writing = await asyncio.open_connection(sock=sock, limit=2**12 if self.buffer else 2**16)
-        resume = f"Last-Event-ID: {self.last}\r\n" if self.last else ""
-        request = f"GET /harbour/events{self.query} HTTP/{self.version}\r\nHost: x\r\n{resume}\r\n"
-        self.writing.write(request.encode())
-        head = (await self.reading.readuntil(b"\r\n\r\n")).decode()
-        self.status = int(head.split()[1])
-        self.headers = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if line)
-        self.decoder = StreamDecoder(last_event_id=self.last)
-        return self
-
-    async def __aexit__(self, *_):
-        self.writing.transport.abort()
-
-    async def piece(self):
-        """Read one chunk, or some bytes where the answer is not chunked; empty at the end."""
-        if "transfer-encoding" not in self.headers:
-            return await self.reading.read(4096)
-        size = int(await self.reading.readline(), 16)
-        return (await self.reading.readexactly(size + 2))[:-2]
-
-    async def until(self, done):
-        """Read frames until ``done(frame)``."""
-        while True:
-            piece = await asyncio.wait_for(self.piece(), 20)
-            assert piece, "the stream ended"
-            new = self.decoder.feed(piece)
-            self.frames += new
-            if any(done(frame) for frame in new):
-                return self.frames
-
-    async def upto(self, seq):
-        return await self.until(lambda frame: frame.id == self.room.position(seq))
-
-
-def seqs(frames, *events):
-    return [int(f.id.rpartition("-")[2]) for f in frames if f.event in (events or ("post", "update", "delete"))]
-
-
-def reason(frame):
-    return json.loads(frame.data)["_newsreel"]["reason"]
 
 
 async def test_whoever_leaves_and_comes_back_at_any_moment_gets_every_event_once_in_order(monkeypatch):
-    monkeypatch.setattr(fanout_module, "RING_FRAMES", 5)  # so that most have to ask the log
+    monkeypatch.setattr(ring_module, "RING_FRAMES", 5)  # so that most have to ask the log
     chance = random.Random(7)
     async with newsroom() as room:
         start = await room.clock()
@@ -206,8 +74,7 @@ def reading(room, before):
             return await room.log.read(after, limit)
 
     room.press._log = Log()
-    room.channel.fanout.floor = room.channel.fanout.head
-    room.channel.fanout._ring.clear()
+    room.channel.fanout.ring.begin(room.channel.fanout.head)
 
 
 async def test_what_is_pruned_while_it_is_read_is_told_of():
@@ -237,7 +104,7 @@ async def test_what_is_reset_while_it_is_read_is_not_told_any_more():
 
 
 async def test_a_slow_reader_may_take_its_time_over_a_large_window_as_long_as_it_takes(monkeypatch):
-    monkeypatch.setattr(connection_module, "SLOW_SECONDS", 0.4)
+    monkeypatch.setattr(fanout_module, "SLOW_SECONDS", 0.4)
     async with newsroom() as room:
         seq = await room.posts(100, content_html=f"<p>{'x' * 80_000}</p>")
         await room.pressed(seq)
@@ -254,14 +121,14 @@ async def test_a_slow_reader_may_take_its_time_over_a_large_window_as_long_as_it
 
 
 async def test_who_takes_nothing_is_cut_off_and_costs_the_others_nothing(monkeypatch):
-    monkeypatch.setattr(connection_module, "SLOW_SECONDS", 0.2)
+    monkeypatch.setattr(fanout_module, "SLOW_SECONDS", 0.2)
     async with newsroom() as room:
         await room.pressed(await room.posts(100, content_html=f"<p>{'x' * 60_000}</p>"))
         async with Listener(room, buffer=4096) as stalled:
-            await soon(lambda: room.channel.fanout._readers)
+            await soon(lambda: room.channel.fanout.readers)
             async with Listener(room, last=room.position(100)) as quick:
                 await asyncio.wait_for(asyncio.gather(room.posts(1), quick.upto(101)), 5)
-                await soon(lambda: len(room.channel.fanout._readers) == 1)
+                await soon(lambda: room.channel.fanout.readers == 1)
             assert stalled.status == 200
 
 
@@ -271,12 +138,12 @@ async def test_the_end_does_not_wait_for_who_takes_nothing(at_head):
         seq = await room.posts(100, content_html=f"<p>{'x' * 60_000}</p>")
         await room.pressed(seq)
         async with Listener(room, last=room.position(seq) if at_head else "", buffer=4096):
-            await soon(lambda: room.channel.fanout._readers)
+            await soon(lambda: room.channel.fanout.readers)
             if at_head:
                 await room.pressed(await room.posts(100, content_html=f"<p>{'x' * 60_000}</p>"))
             await asyncio.sleep(0.2)  # for the connection to fill
             room.channel.fanout.close()
-            await soon(lambda: not room.channel.fanout._readers, 2)
+            await soon(lambda: not room.channel.fanout.readers, 2)
 
 
 async def test_clients_of_http_1_0_are_not_sent_chunks():
@@ -351,6 +218,7 @@ async def test_a_log_that_fails_is_told_in_one_line_and_as_a_problem(caplog):
             raise LogError("the disk is gone")
 
         room.log.oldest = fail
+        room.channel.fanout.ring.begin(20)  # as after a restart
         async with Listener(room, last=room.position(5)) as listener:
             assert listener.status == 503
             assert listener.headers["content-type"] == "application/problem+json"
@@ -392,5 +260,5 @@ async def test_whoever_vanishes_at_any_moment_leaves_nothing_behind(caplog):
             else:
                 writing.close()
             await room.posts(1)
-        await soon(lambda: not room.channel.fanout._readers)
+        await soon(lambda: not room.channel.fanout.readers)
         assert not caplog.records

@@ -10,12 +10,15 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from typing import TYPE_CHECKING, Protocol, Self
 
 from aiohttp import web
 from aiohttp.http import HttpVersion11
 
-from publisher.fanout import chunk
+from publisher.codings import weight
+from publisher.fanout import SLOW_SECONDS, Form
+from publisher.fanout.form import GZIP_HEADER
 from shared.wire import EVENT_STREAM
 
 if TYPE_CHECKING:
@@ -24,8 +27,6 @@ if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
     from aiohttp.web_protocol import RequestHandler
 
-SLOW_SECONDS = 30.0
-"""How long a connection may refuse to take more before it is closed; the reader resumes where it stood."""
 UNSENT_BYTES = 16_384
 """Most bytes that wait unsent in the kernel (TCP_NOTSENT_LOWAT): a stalled reader shows soon and costs little."""
 PIECE_BYTES = 64 * 1024
@@ -40,8 +41,10 @@ HEADERS = {
     "Cache-Control": "no-cache, no-transform",
     "X-Accel-Buffering": "no",
     "Access-Control-Allow-Origin": "*",
+    "Vary": "Accept-Encoding",
     "X-Content-Type-Options": "nosniff",
 }
+_FORMS = {(gzip, chunked): Form(gzip, chunked) for gzip in (False, True) for chunked in (False, True)}
 
 
 class Driver(Protocol):
@@ -58,14 +61,16 @@ class Connection(asyncio.Protocol):
     """A reader's connection. Whoever feeds it either waits (``write``), or offers (``send``) and sets a ``driver``.
 
     Attributes:
-        chunked: bytes go out in HTTP/1.1's chunked coding; what is offered to ``send`` is framed already.
+        form: in which bytes go out: what is offered to ``send`` is in it already, what is written is put into it.
+        refused_since: moment of the loop's clock at which it last took something, while it takes no more.
         driver: told when there is room again, and of the end.
     """
 
-    __slots__ = ("_fd", "_http", "_paused", "_rest", "_transport", "_waiter", "chunked", "driver")
+    __slots__ = ("_fd", "_http", "_paused", "_rest", "_transport", "_waiter", "driver", "form", "refused_since")
 
-    def __init__(self, transport: asyncio.Transport, http: RequestHandler, *, chunked: bool) -> None:
-        self.chunked = chunked
+    def __init__(self, transport: asyncio.Transport, http: RequestHandler, form: Form) -> None:
+        self.form = form
+        self.refused_since = time.monotonic()
         self.driver: Driver | None = None
         self._transport = transport
         self._http: RequestHandler | None = http
@@ -83,19 +88,30 @@ class Connection(asyncio.Protocol):
         transport.resume_reading()  # all that can come is the end, and that must be noticed
 
     @classmethod
-    async def open(cls, request: web.Request, headers: Mapping[str, str] = HEADERS) -> Self:
+    async def open(cls, request: web.Request, headers: Mapping[str, str] = HEADERS, *, compress: bool = True) -> Self:
         """Send the head of the answer, and take the connection over from aiohttp.
 
         The request's handler is cancelled when the reader leaves, until it returns ``answer()``.
 
+        Args:
+            request: that is answered.
+            headers: of the answer.
+            compress: use gzip where the reader takes it.
+
         Raises:
             ConnectionResetError: the reader has left.
         """
+        form = _FORMS[compress and takes_gzip(request), request.version >= HttpVersion11]
         response = web.StreamResponse(headers=headers)
+        if form.gzip:
+            response.headers["Content-Encoding"] = "gzip"
         await response.prepare(request)
         if request.transport is None or request.transport.is_closing():
             raise ConnectionResetError("the reader left before the stream began")
-        return cls(request.transport, request.protocol, chunked=request.version >= HttpVersion11)
+        connection = cls(request.transport, request.protocol, form)
+        if form.gzip and connection.ready():
+            connection.send(form.framed(GZIP_HEADER))
+        return connection
 
     def answer(self) -> web.StreamResponse:
         """Give what the handler is to return: aiohttp then forgets the request, and the connection lives on or not."""
@@ -120,8 +136,7 @@ class Connection(asyncio.Protocol):
         whole = memoryview(body)
         for first in range(0, len(whole), PIECE_BYTES):
             await self.drained()
-            piece = bytes(whole[first : first + PIECE_BYTES])
-            self.send(chunk(piece) if self.chunked else piece)
+            self.send(self.form.of(bytes(whole[first : first + PIECE_BYTES])))
         await self.drained()
 
     async def drained(self) -> None:
@@ -172,15 +187,13 @@ class Connection(asyncio.Protocol):
         return True
 
     def end(self, last: bytes = b"") -> None:
-        """End the answer in order, after the bytes ``last``; one that takes nothing is cut off."""
-        if not self.ready():
+        """End the answer in order, after the text ``last``; one that takes nothing is cut off."""
+        if self.ready():
+            # A gzip stream is not ended: its checksum is of every byte that this reader got, which nobody reckons.
+            self._transport.write(self.form.of(last) + (b"0\r\n\r\n" if self.form.chunked else b""))
+            self._transport.close()
+        else:
             self.abort()
-            return
-        if self.chunked:
-            last = (chunk(last) if last else b"") + b"0\r\n\r\n"
-        if last:
-            self._transport.write(last)
-        self._transport.close()
 
     def abort(self) -> None:
         """Close at once, without sending what waits."""
@@ -195,6 +208,7 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Note that the kernel takes no more."""
         self._paused = True
+        self.refused_since = time.monotonic()
 
     def resume_writing(self) -> None:
         """Offer what waits, then tell that there is room."""
@@ -220,6 +234,15 @@ class Connection(asyncio.Protocol):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
         self._waiter = None
+
+
+def takes_gzip(request: web.BaseRequest) -> bool:
+    """Tell whether the reader says that it takes gzip (RFC 9110, section 12.5.3)."""
+    for part in request.headers.get("Accept-Encoding", "").lower().split(","):
+        coding, *parameters = part.split(";")
+        if coding.strip() in {"gzip", "x-gzip"}:
+            return weight(parameters) > 0
+    return False
 
 
 class _Answered(web.StreamResponse):

@@ -15,7 +15,7 @@ from publisher.web.archive import archive
 from publisher.web.documents import channel_links, preferred, respond
 from publisher.web.hub import ask
 from publisher.web.problems import problems
-from publisher.web.stream import stream
+from publisher.web.stream import Stream
 from shared.wire import HTML, OPML
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class Site:
         self._hub = hub
         self._token = token
         self._now = now
+        self._streams: dict[str, Stream] = {}
         self._opened = now()
         self.ready = True
         """False while the server drains: ``/readyz`` then answers 503."""
@@ -119,7 +120,10 @@ class Site:
         return await archive(request, self._channel(request))
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
-        return await stream(request, self._channel(request), self._now)
+        channel = self._channel(request)
+        if channel.name not in self._streams:
+            self._streams[channel.name] = Stream(channel, self._now)
+        return await self._streams[channel.name].serve(request)
 
     async def _post(self, request: web.Request) -> web.Response:
         channel = self._channel(request)

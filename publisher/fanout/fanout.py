@@ -1,0 +1,264 @@
+"""One channel's readers: who takes part in the rounds, who refuses, who is behind; and when they are let go."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Protocol
+
+from publisher.fanout.counts import Counts
+from publisher.fanout.group import Group
+from publisher.fanout.ring import Ring
+from shared.sse import HEARTBEAT, encode_comment, encode_retry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from publisher.fanout.form import Form
+    from publisher.fanout.frames import EncodedFrame, Sieve
+    from publisher.fanout.reader import Reader, Why
+
+RETRY_MS = 2_000
+"""Reconnection time that streams begin with; it grows by up to as much again where a stream is ended by the server."""
+TURN_SECONDS = 0.005
+"""How long the loop is held by writing, before others have their turn."""
+SLOW_SECONDS = 30.0
+"""How long a connection may refuse to take more before it is closed; the reader resumes where it stood."""
+LAG_SECONDS = 5.0
+"""How long it may refuse once what is due to it has left the ring, that is, once it lags by its frames or bytes."""
+LIFE_SECONDS = 3_600.0
+"""How long a connection lives; each 80 to 100 % of it, so that they do not all come back at once."""
+BEAT_SECONDS = 15.0
+"""How long a stream is silent before a comment says that it is alive."""
+DRAINED_A_SECOND = 500
+"""Streams ended in a second when few are open: nobody waits long for a small server to end."""
+_SWEEP_SECONDS = 1.0
+_SWEEPS_A_LIFE_CHECK = 5
+_CUT_OFF = frozenset({"stalled", "lagging", "failed"})
+
+
+class Backlog(Protocol):
+    """Brings readers forward whom the ring does not serve."""
+
+    def take(self, reader: Reader) -> None:
+        """Take a reader who is ready to be given more; bring it to where ``Fanout.place`` can let it take part."""
+        ...
+
+
+class Fanout:
+    """One channel's readers. Belongs to the loop on which it is used first.
+
+    Attributes:
+        ring: the newest frames.
+        counts: what was done so far.
+        joining: several events that are due go out in one write; off only to measure what that is worth.
+        life: seconds that a connection lives at most; 0 lets it live.
+        beat: seconds of silence after which a comment is sent.
+        backlog: takes readers whom the ring does not serve.
+        closed: nobody is let in any more.
+    """
+
+    def __init__(self, head: int = 0, *, joining: bool = True) -> None:
+        self.ring = Ring(head)
+        self.counts = Counts()
+        self.joining = joining
+        self.life = LIFE_SECONDS
+        self.beat = BEAT_SECONDS
+        self.backlog: Backlog | None = None
+        self.closed = False
+        self._groups: dict[tuple[Sieve | None, Form], Group] = {}
+        self._readers: set[Reader] = set()
+        self._refusing: set[Reader] = set()
+        self._chores: deque[Iterator[None]] = deque()
+        self._turn_is_set = False
+        self._sweeps = 0
+
+    @property
+    def head(self) -> int:
+        """Tell the sequence number of the newest frame."""
+        return self.ring.head
+
+    @property
+    def readers(self) -> int:
+        """Count the readers."""
+        return len(self._readers)
+
+    @property
+    def behind(self) -> int:
+        """Count those who take no part in the rounds: they refuse, or are being brought forward."""
+        return len(self._readers) - sum(group.size for group in self._groups.values())
+
+    # Writing.
+
+    def broadcast(self, frames: Sequence[EncodedFrame]) -> None:
+        """Keep frames in the ring and have them written to every reader who takes part."""
+        if not frames:
+            return
+        now = time.monotonic()
+        for frame in frames:
+            frame.born = now
+        self.ring.add(frames)
+        self._set_turn()
+
+    def offer(self, reader: Reader, data: bytes, events: int) -> bool:
+        """Write to one reader who is ready; tell whether it takes more. If not, it is placed once it does."""
+        self.counts.sent(len(data), events)
+        if reader.outlet.send(data):
+            return True
+        self.refused(reader)
+        return False
+
+    def _set_turn(self) -> None:
+        if not self._turn_is_set:
+            self._turn_is_set = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        """Write for a while, then let others have the loop."""
+        self._turn_is_set = False
+        ends = time.monotonic() + TURN_SECONDS
+        for key, group in list(self._groups.items()):
+            if not group.give(self, ends):
+                if self._groups.get(key) is group:  # the others first, next time
+                    self._groups[key] = self._groups.pop(key)
+                self._set_turn()
+                return
+        while self._chores:
+            if time.monotonic() >= ends:
+                self._set_turn()
+                return
+            if next(self._chores[0], self) is self:
+                self._chores.popleft()
+
+    # Coming and going.
+
+    def enter(self, reader: Reader) -> None:
+        """Know a reader from now on; ``place`` is what gives it anything."""
+        reader.fanout = self
+        self._readers.add(reader)
+        reader.expires = time.monotonic() + self.life * random.uniform(0.8, 1) if self.life else float("inf")  # noqa: S311
+        if len(self._readers) == 1:
+            asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._sweep)
+
+    def place(self, reader: Reader) -> None:
+        """Give a reader who is ready its place: in the rounds if the ring holds all that it needs, else behind."""
+        self._refusing.discard(reader)
+        ring = self.ring
+        if self.closed:
+            self.dismiss(reader, "end")
+        elif not reader.outlet.ready():
+            self.refused(reader)
+        elif reader.lacks or reader.untold or reader.cursor < max(ring.floor, ring.reset):
+            if self.backlog is not None:
+                self.backlog.take(reader)
+        else:
+            key = (reader.sieve, reader.outlet.form)
+            group = self._groups.get(key)
+            if group is None:
+                group = self._groups[key] = Group(*key)
+            group.add(reader)
+            if reader.cursor < ring.head:
+                self._set_turn()
+
+    def refused(self, reader: Reader) -> None:
+        """Note that a reader takes no more; it says itself when there is room again."""
+        self._leave_group(reader)
+        if reader.fanout is self:
+            self._refusing.add(reader)
+
+    def leave(self, reader: Reader, why: Why = "left") -> None:
+        """Forget a reader; not being known is nothing."""
+        if reader.fanout is None:
+            return
+        reader.fanout = None
+        self._leave_group(reader)
+        self._readers.discard(reader)
+        self._refusing.discard(reader)
+        self.counts.closed[why] += 1
+        if reader.released is not None:
+            reader.released()
+
+    def _leave_group(self, reader: Reader) -> None:
+        group = reader.group
+        if group is not None:
+            group.remove(reader)
+            if not group.size:
+                self._groups.pop((group.sieve, group.form), None)
+
+    def dismiss(self, reader: Reader, why: Why) -> None:
+        """End a reader's stream, saying when to come back; one that takes nothing is cut off."""
+        self.leave(reader, why)
+        if why in _CUT_OFF:
+            reader.outlet.abort()
+        else:
+            # Readers come back spread over a while, not all at once.
+            retry = RETRY_MS + random.randrange(RETRY_MS)  # noqa: S311 no secret
+            reader.outlet.end(encode_comment(f"closed: {why}") + encode_retry(retry))
+
+    def close(self) -> None:
+        """Dismiss every reader, now and later."""
+        self.closed = True
+        for reader in list(self._readers):
+            self.dismiss(reader, "end")
+
+    async def drain(self, seconds: float) -> None:
+        """Dismiss the readers spread over ``seconds``, in no order; the last of them is gone when this returns."""
+        readers = list(self._readers)
+        random.shuffle(readers)
+        seconds = min(seconds, len(readers) / DRAINED_A_SECOND)
+        begin = time.monotonic()
+        for place, reader in enumerate(readers):
+            wait = begin + seconds * place / len(readers) - time.monotonic()
+            if wait > 0:
+                await asyncio.sleep(wait)
+            elif not place % 100:
+                await asyncio.sleep(0)
+            if reader.fanout is self:
+                self.dismiss(reader, "drain")
+        self.close()
+
+    # Now and then.
+
+    def heartbeat(self) -> None:
+        """Write a comment to all who take part, so that proxies keep and clients trust the connection."""
+        self._chores.append(self._beat(list(self._groups.values())))
+        self._set_turn()
+
+    def _beat(self, groups: list[Group]) -> Iterator[None]:
+        for group in groups:
+            data = group.form.of(HEARTBEAT)
+            for reader in group.members():
+                if reader.group is group:
+                    self.offer(reader, data, 0)
+                yield
+
+    def _sweep(self) -> None:
+        """Let go of those who refuse for too long or lived long enough; break silences."""
+        if not self._readers:
+            return
+        asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._sweep)
+        now = time.monotonic()
+        for reader in list(self._refusing):
+            refusing = now - reader.outlet.refused_since
+            if refusing > SLOW_SECONDS:
+                self.dismiss(reader, "stalled")
+            elif refusing > LAG_SECONDS and reader.cursor < self.ring.floor and not reader.lacks:
+                self.dismiss(reader, "lagging")
+        silent = [group for group in self._groups.values() if now - group.spoke > self.beat - 2 * _SWEEP_SECONDS]
+        if silent:
+            for group in silent:
+                group.spoke = now
+            self._chores.append(self._beat(silent))
+        self._sweeps += 1
+        if self.life and not self._sweeps % _SWEEPS_A_LIFE_CHECK:
+            self._chores.append(self._end_lives(now))
+        if self._chores:
+            self._set_turn()
+
+    def _end_lives(self, now: float) -> Iterator[None]:
+        for reader in list(self._readers):
+            if reader.expires < now and reader.fanout is self:
+                self.dismiss(reader, "life")
+            yield

@@ -1,0 +1,42 @@
+"""The forms in which the same bytes go out: compressed or not, in HTTP/1.1's chunks or not."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+"""Begins a gzip stream (RFC 1952, section 2.3): deflate, no name, no time, an unknown system."""
+LEVEL = 6
+"""Of compression: what zlib takes for the best bargain. A frame is compressed once for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How bytes go out on a connection. Readers of one form share them."""
+
+    gzip: bool = False
+    chunked: bool = True
+
+    def of(self, text: bytes) -> bytes:
+        """Give some text of the stream in this form; nothing is nothing."""
+        return self.framed(deflate(text) if self.gzip else text) if text else b""
+
+    def framed(self, body: bytes) -> bytes:
+        """Frame what is compressed already, or need not be."""
+        return chunk(body) if self.chunked and body else body
+
+
+def chunk(body: bytes) -> bytes:
+    """Frame bytes as one chunk of HTTP/1.1's chunked coding (RFC 9112, section 7.1)."""
+    return b"%x\r\n%b\r\n" % (len(body), body)
+
+
+def deflate(text: bytes) -> bytes:
+    """Compress so that the result may stand anywhere in a gzip stream, whatever came before (RFC 1951).
+
+    ``Z_FULL_FLUSH`` ends it on a byte and forgets what came before: any reader may join at any such place, and all of
+    them share the bytes. No stream ends in order, so the checksum that ends a gzip file is never sent.
+    """
+    packer = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return packer.compress(text) + packer.flush(zlib.Z_FULL_FLUSH)

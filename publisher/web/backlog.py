@@ -1,0 +1,161 @@
+"""The backlog: readers whom the ring does not serve, brought to the head one piece after the other.
+
+One task for all of a channel, and only while there is somebody to bring forward. Each reader in turn gets one piece,
+so a herd is admitted at the rate at which the loop can write, in turns of a few milliseconds, and whoever is far behind
+holds up nobody. What many of them lack (a reset, a page of the log) is made once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict, deque
+from typing import TYPE_CHECKING
+
+from publisher.fanout import TURN_SECONDS
+from publisher.log.contract import LogError
+from shared.sse import encode_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from publisher.channel import Channel
+    from publisher.fanout import EncodedFrame, Form, Reader, Sieve
+    from shared.event import ResetReason
+
+logger = logging.getLogger(__name__)
+
+PIECE_BYTES = 32 * 1024
+"""Bytes of events, before compression, given to a reader who is behind before the next one has its turn."""
+PAGES = 32
+"""Pages of the log that are kept, encoded, for readers who come back from the same place."""
+PIECES = 32
+"""Pieces that are kept, as they go out, for the same reason."""
+RESETS = 8
+"""Resets that are kept as they go out, for all who join at the same position."""
+
+
+class Backlog:
+    """Brings a channel's readers forward; see ``publisher.fanout.Backlog``."""
+
+    def __init__(self, channel: Channel, now: Callable[[], datetime]) -> None:
+        self._channel = channel
+        self._fanout = channel.fanout
+        self._now = now
+        self._waiting: deque[Reader] = deque()
+        self._serving: asyncio.Task[None] | None = None
+        self._pages: OrderedDict[int, Sequence[EncodedFrame]] = OrderedDict()
+        self._pieces: OrderedDict[tuple[int, int, Sieve | None, Form], tuple[int, bytes, int]] = OrderedDict()
+        self._resets: dict[tuple[ResetReason, str | None, Form], bytes] = {}
+        self._resets_at = -1
+
+    def take(self, reader: Reader) -> None:
+        """Have a reader brought forward, in its turn."""
+        self._waiting.append(reader)
+        if self._serving is None:
+            self._serving = asyncio.create_task(self._serve(), name=f"backlog of {self._channel.name}")
+
+    async def _serve(self) -> None:
+        try:
+            ends = time.monotonic() + TURN_SECONDS
+            while self._waiting:
+                reader = self._waiting.popleft()
+                if reader.fanout is None:
+                    continue
+                try:
+                    await self._bring_forward(reader)
+                except LogError as error:
+                    logger.error("cut a reader of %s off: %s", self._channel.name, error)  # noqa: TRY400 one line
+                    self._fanout.dismiss(reader, "failed")
+                if time.monotonic() >= ends:
+                    await asyncio.sleep(0)
+                    ends = time.monotonic() + TURN_SECONDS
+        finally:
+            self._serving = None
+
+    async def _bring_forward(self, reader: Reader) -> None:
+        """Give a reader one piece of what it lacks, and place it anew unless it refuses more."""
+        fanout, shelf = self._fanout, self._channel.press.shelf
+        reset = shelf.last_reset
+        if not reader.lacks and reset is not None and reset[0] > reader.cursor:
+            # What was released before the reset counts no more: one reset instead of a history that is taken back.
+            reader.lacks = reset[1].reason
+        if reader.lacks:
+            more = self._give_reset(reader, reader.lacks)
+        elif reader.untold == "now" or (reader.untold and reader.cursor >= fanout.head):
+            more = self._tell_time(reader)
+        else:
+            more = await self._give_events(reader)
+        if more:
+            fanout.place(reader)
+
+    def _give_reset(self, reader: Reader, reason: ResetReason) -> bool:
+        # Body and cursor are taken in one step: what is released while the body is on its way comes after it.
+        head, form = self._channel.press.shelf.head, reader.outlet.form
+        if self._resets_at != head or len(self._resets) == RESETS:
+            self._resets.clear()
+            self._resets_at = head
+        key = (reason, reader.sieve.tag if reader.sieve else None, form)
+        data = self._resets.get(key)
+        if data is None:
+            frame = self._channel.press.reset_frame(*key[:2])
+            data = self._resets[key] = form.framed(frame.packed(None, gzip=form.gzip))
+        reader.cursor, reader.lacks, reader.untold = head, None, "now"
+        return self._fanout.offer(reader, data, 1)
+
+    def _tell_time(self, reader: Reader) -> bool:
+        """Tell what the replay's clock shows: always after a reset, else if it runs. A document does not say it."""
+        clock = self._channel.clock(self._now())
+        wanted = clock is not None and (reader.untold == "now" or clock.state == "playing")
+        reader.untold = None
+        if clock is None or not wanted:
+            return True
+        return self._fanout.offer(reader, reader.outlet.form.of(encode_frame("clock", clock.to_json())), 1)
+
+    async def _give_events(self, reader: Reader) -> bool:
+        ring, cursor = self._fanout.ring, reader.cursor
+        if cursor >= ring.floor:
+            frames: Sequence[EncodedFrame] = ring.after(cursor, PIECE_BYTES)
+        else:
+            frames = await self._page(cursor)
+            if not frames:
+                # At the head, or what follows was pruned or reset while it was read; or it is gone for good.
+                if reader.cursor < await self._channel.log.oldest() - 1:
+                    reader.lacks = "expired"
+                return True
+        if reader.fanout is None or not frames:
+            return True
+        reader.cursor, data, events = self._piece(reader, frames)
+        more = self._fanout.offer(reader, data, events) if data else True
+        return self._tell_time(reader) if more and reader.untold and reader.cursor >= ring.head else more
+
+    async def _page(self, cursor: int) -> Sequence[EncodedFrame]:
+        """Give what the log holds after ``cursor``, encoded; empty if it does not go on there."""
+        page = self._pages.get(cursor)
+        if page is None:
+            page = await self._channel.press.frames_after(cursor)
+            if page:
+                self._pages[cursor] = page
+                if len(self._pages) > PAGES:
+                    self._pages.popitem(last=False)
+        return page
+
+    def _piece(self, reader: Reader, frames: Sequence[EncodedFrame]) -> tuple[int, bytes, int]:
+        """Join frames as a reader gets them, up to ``PIECE_BYTES``; give where they end, the bytes, and how many."""
+        key = (reader.cursor, frames[-1].seq, reader.sieve, reader.outlet.form)
+        piece = self._pieces.get(key)
+        if piece is None:
+            form, texts, size, upto = reader.outlet.form, list[bytes](), 0, reader.cursor
+            for frame in frames:
+                upto = frame.seq
+                if text := frame.packed(reader.sieve, gzip=form.gzip):
+                    texts.append(text)
+                    size += len(text)
+                    if size >= PIECE_BYTES:
+                        break
+            piece = self._pieces[key] = (upto, form.framed(b"".join(texts)), len(texts))
+            if len(self._pieces) > PIECES:
+                self._pieces.popitem(last=False)
+        return piece

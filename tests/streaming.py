@@ -1,0 +1,147 @@
+"""A channel behind a real server, and clients of our own making that read its stream byte by byte."""
+
+import asyncio
+import json
+import socket
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+
+from aiohttp import web
+from making import ADDRESS, make_post
+
+from publisher.channel import Channel
+from publisher.library import Library
+from publisher.log.contract import Draft
+from publisher.log.memory import MemoryStore
+from publisher.press import Billing
+from publisher.reel import Reel
+from publisher.web.site import Site
+from shared.event import ClockEvent, PostEvent, ResetEvent
+from shared.sse import StreamDecoder
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+REEL = Reel([PostEvent(post=make_post("only"))])
+
+
+async def soon(condition, seconds=10):
+    """Wait for something that the loop will bring about."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 nothing there rings a bell
+            await asyncio.sleep(0.001)
+
+
+class Newsroom:
+    """A channel behind a real server, and the hand that appends to its log."""
+
+    def __init__(self, window=100):
+        self.store = MemoryStore()
+        self.log = self.store.channel("harbour")
+        self.library = Library.open(":memory:", self.store.epoch)
+        billing = Billing("Storm", "replay", "en", NOW.date(), NOW, window)
+        self.channel = Channel(self.log, self.library.shelf("harbour"), ADDRESS, billing, "original", reel=REEL)
+        self.press = self.channel.press
+        self.appended = 0
+
+    async def say(self, *events):
+        drafts = []
+        for event in events:
+            self.appended += 1
+            drafts.append(Draft(f"k{self.appended}", NOW + timedelta(milliseconds=self.appended), event))
+        logged = await self.log.append(drafts)
+        return logged[-1].seq
+
+    async def posts(self, count, **fields):
+        made = [PostEvent(post=make_post(f"p{self.appended + n}", **fields)) for n in range(count)]
+        return await self.say(*made)
+
+    async def clock(self, state="playing"):
+        return await self.say(ClockEvent(state=state, speed=60, anchor=NOW, elapsed=0, story_time=NOW, run=1, reel="x"))
+
+    async def reset(self, take=2):
+        return await self.say(ResetEvent(reason="seek", take=take, run=1, story_time=NOW))
+
+    async def pressed(self, seq):
+        await soon(lambda: self.channel.fanout.head >= seq)
+
+    def position(self, seq):
+        return f"{self.store.epoch}-{seq}"
+
+
+@asynccontextmanager
+async def newsroom(routes=(), **options):
+    room = Newsroom(**options)
+    await room.channel.open(NOW)
+    pressing = asyncio.create_task(room.press.run())
+    site = Site({"harbour": room.channel}, lambda: NOW)
+    application = site.application()
+    application.add_routes(routes)
+    runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=20, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    room.port = runner.addresses[0][1]
+    try:
+        yield room
+    finally:
+        room.channel.fanout.close()
+        await runner.cleanup()
+        pressing.cancel()
+        with suppress(asyncio.CancelledError):
+            await pressing
+        room.library.close()
+        await room.store.close()
+
+
+class Listener:
+    """A client of its own making: one connection, frames as they come."""
+
+    def __init__(self, room, query="", *, last="", version="1.1", buffer=None, headers=""):
+        self.room, self.query, self.last, self.version, self.buffer = room, query, last, version, buffer
+        self.more = headers
+        self.frames = []
+
+    async def __aenter__(self):
+        sock = socket.socket()
+        if self.buffer:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.buffer)
+        sock.setblocking(False)  # noqa: FBT003 the library's
+        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self.room.port))
+        self.reading, self.writing = await asyncio.open_connection(sock=sock, limit=2**12 if self.buffer else 2**16)
+        resume = f"Last-Event-ID: {self.last}\r\n" if self.last else ""
+        request = f"GET /harbour/events{self.query} HTTP/{self.version}\r\nHost: x\r\n{resume}{self.more}\r\n"
+        self.writing.write(request.encode())
+        head = (await self.reading.readuntil(b"\r\n\r\n")).decode()
+        self.status = int(head.split()[1])
+        self.headers = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if line)
+        self.decoder = StreamDecoder(last_event_id=self.last)
+        return self
+
+    async def __aexit__(self, *_):
+        self.writing.transport.abort()
+
+    async def piece(self):
+        """Read one chunk, or some bytes where the answer is not chunked; empty at the end."""
+        if "transfer-encoding" not in self.headers:
+            return await self.reading.read(4096)
+        size = int(await self.reading.readline(), 16)
+        return (await self.reading.readexactly(size + 2))[:-2]
+
+    async def until(self, done):
+        """Read frames until ``done(frame)``."""
+        while True:
+            piece = await asyncio.wait_for(self.piece(), 20)
+            assert piece, "the stream ended"
+            new = self.decoder.feed(piece)
+            self.frames += new
+            if any(done(frame) for frame in new):
+                return self.frames
+
+    async def upto(self, seq):
+        return await self.until(lambda frame: frame.id == self.room.position(seq))
+
+
+def seqs(frames, *events):
+    return [int(f.id.rpartition("-")[2]) for f in frames if f.event in (events or ("post", "update", "delete"))]
+
+
+def reason(frame):
+    return json.loads(frame.data)["_newsreel"]["reason"]
