@@ -13,8 +13,8 @@ from publisher.channel import Channel
 from publisher.library import Library
 from publisher.log.contract import Draft
 from publisher.log.memory import MemoryStore
-from publisher.press import Billing
 from publisher.reel import Reel
+from publisher.scene import Billing
 from publisher.web.site import Site
 from shared.event import ClockEvent, PostEvent, ResetEvent
 from shared.sse import StreamDecoder
