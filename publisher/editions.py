@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from publisher.codings import IDENTITY, encode
 from publisher.render.feedxml import atom, rss
 from publisher.render.jsonfeed import json_feed
 from publisher.render.page import live_page
+from shared import __version__
+from shared.event import Position
 from shared.wire import ATOM, HTML, JSON_FEED, RSS
 
 if TYPE_CHECKING:
@@ -32,12 +35,15 @@ class Edition:
     Attributes:
         media_type: with its charset.
         changed: when what it shows last changed.
+        state: what it shows, in words that ``Editions.since`` understands; its entity tags begin with them. Empty
+            where nobody can ask what has changed since.
         ready: what whoever hands it out has made of it, by a key of theirs; it lives as long as the edition.
     """
 
     body: bytes
     media_type: str
     changed: datetime
+    state: str = ""
     ready: dict[Any, Any] = field(default_factory=dict, repr=False)
     _twins: dict[str, bytes] = field(default_factory=dict, init=False, repr=False)
     _coming: dict[str, asyncio.Future[bytes]] = field(default_factory=dict, init=False, repr=False)
@@ -49,7 +55,7 @@ class Edition:
 
     def etag(self, coding: str = IDENTITY) -> str:
         """Give the strong entity tag of the document in a coding: each coding has its own (RFC 9110, 8.8.3.3)."""
-        return f'"{self.digest}-{coding}"' if coding else f'"{self.digest}"'
+        return f'"{self.state}{self.digest}-{coding}"' if coding else f'"{self.state}{self.digest}"'
 
     async def encoded(self, coding: str) -> bytes:
         """Give the body in a coding, encoded on the first ask, once for however many ask."""
@@ -78,32 +84,58 @@ class Edition:
 
 @dataclass(frozen=True, slots=True)
 class Printing:
-    """How one kind of document is made."""
+    """How one kind of document is made.
+
+    ``delta``: how much of a change a cut of it can tell: nothing, posts that are there, or also deletions.
+    """
 
     media_type: str
     render: Callable[[Snapshot], bytes]
+    delta: Literal["none", "posts", "all"] = "none"
 
 
 PRINTINGS = {
     "page": Printing(f"{HTML}; charset=utf-8", live_page),
-    "feed.atom": Printing(f"{ATOM}; charset=utf-8", atom),
-    "feed.rss": Printing(f"{RSS}; charset=utf-8", rss),
-    "feed.json": Printing(f"{JSON_FEED}; charset=utf-8", json_feed),
+    "feed.atom": Printing(f"{ATOM}; charset=utf-8", atom, "all"),
+    "feed.rss": Printing(f"{RSS}; charset=utf-8", rss, "posts"),  # RSS has no tombstones
+    "feed.json": Printing(f"{JSON_FEED}; charset=utf-8", json_feed, "all"),
 }
 """Every document of a channel that shows its window."""
 
+CUTS = 64
+"""Most deltas kept at once: readers choose what they say they have."""
+_STATE = re.compile(r"([0-9a-z]{1,16}-[0-9]{1,18})\.([0-9a-f]{8})\.", re.ASCII)
+
 
 class Editions:
-    """The current editions of one channel, each rendered on the first ask after a change."""
+    """The current editions of one channel, each rendered on the first ask after a change.
+
+    Args:
+        printings: by name.
+        snapshot: gives what they show.
+        changed: gives when that last changed.
+        cut: gives a snapshot cut down to what is new since an event, None where it cannot be; without it there are no
+            deltas. A delta is told of by its number alone, so ``settings`` must say all else that entries depend on.
+        settings: other settings, other entries.
+    """
 
     def __init__(
-        self, printings: Mapping[str, Printing], snapshot: Callable[[], Snapshot], changed: Callable[[], datetime]
+        self,
+        printings: Mapping[str, Printing],
+        snapshot: Callable[[], Snapshot],
+        changed: Callable[[], datetime],
+        *,
+        cut: Callable[[Snapshot, int], Snapshot | None] | None = None,
+        settings: object = None,
     ) -> None:
         self._printings = printings
         self._snapshot = snapshot
         self._changed = changed
+        self._cut = cut
+        self._imprint = hashlib.sha256(f"{__version__} {settings!r}".encode()).hexdigest()[:8]
         self._current: Snapshot | None = None
         self._made: dict[str, Edition] = {}
+        self._cuts: dict[tuple[str, int], Edition | None] = {}
 
     @property
     def current(self) -> Snapshot:
@@ -117,10 +149,40 @@ class Editions:
         if name not in self._made:
             printing = self._printings[name]
             body = printing.render(self.current)
-            self._made[name] = Edition(body, printing.media_type, self._changed())
+            state = ""
+            if self._cut is not None and printing.delta != "none":
+                state = f"{self.current.position}.{self._imprint}."
+            self._made[name] = Edition(body, printing.media_type, self._changed(), state)
         return self._made[name]
+
+    def since(self, name: str, tag: str) -> Edition | None:
+        """Give a document cut down to what is new for who has the edition of this entity tag (without its quotes).
+
+        None where the tag is none of ours, or what it names is too far from what stands now: then the whole document
+        is the answer.
+        """
+        match = _STATE.match(tag)
+        if match is None or match[2] != self._imprint:
+            return None
+        position = Position.parse(match[1])
+        if position.epoch != self.current.position.epoch:
+            return None
+        key = name, position.seq
+        if key not in self._cuts:
+            if len(self._cuts) == CUTS:
+                del self._cuts[next(iter(self._cuts))]
+            self._cuts[key] = self._make_cut(*key)
+        return self._cuts[key]
+
+    def _make_cut(self, name: str, seq: int) -> Edition | None:
+        printing = self._printings[name]
+        cut = self._cut(self.current, seq) if self._cut is not None and printing.delta != "none" else None
+        if cut is None or (cut.deleted and printing.delta == "posts"):
+            return None
+        return Edition(printing.render(cut), printing.media_type, self._changed())
 
     def stale(self) -> None:
         """Forget what was made: the story has changed."""
         self._current = None
         self._made.clear()
+        self._cuts.clear()

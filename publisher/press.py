@@ -10,6 +10,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from publisher.delta import delta
 from publisher.editions import PRINTINGS, Editions
 from publisher.fanout import EncodedFrame
 from publisher.render.jsonfeed import reset_document
@@ -80,7 +81,13 @@ class Press:
         """When anything that documents show last changed: the newest event, or the start with new settings."""
         self.announced = billing.opened
         """When that which the page of one post shows of its channel last changed: with the clock, or at the start."""
-        self.editions = Editions(PRINTINGS, self.scene.snapshot, lambda: self.changed)
+        self.editions = Editions(
+            PRINTINGS,
+            self.scene.snapshot,
+            lambda: self.changed,
+            cut=lambda snapshot, seq: delta(snapshot, shelf, seq, billing.window),
+            settings=(projection, billing.mode, billing.window),
+        )
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._ended = False
         self.listeners: list[Callable[[Sequence[Logged]], None]] = []

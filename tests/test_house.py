@@ -14,7 +14,7 @@ LIMIT = 400
 STOREYS = [
     {"clock", "when"},
     {"reel", "log", "render", "sources", "alarm", "token", "codings"},
-    {"projection", "conductor", "library", "fanout", "editions", "intake"},
+    {"projection", "conductor", "library", "fanout", "editions", "delta", "intake"},
     {"config", "rerun", "scene"},
     {"press"},
     {"archives", "desk"},

@@ -16,7 +16,7 @@ from publisher.web.problems import EXPOSED
 from shared.wire import ATOM, EVENT_STREAM, HTML, JSON_FEED, RSS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from publisher.editions import Edition
     from publisher.render.snapshot import Address
@@ -37,6 +37,7 @@ async def respond(
     max_age: int | None = None,
     vary: tuple[str, ...] = (),
     status: int = 200,
+    since: Callable[[str], Edition | None] | None = None,
 ) -> web.Response:
     """Hand out an edition: in the coding that the reader prefers, 304 if the reader has it, no body for HEAD.
 
@@ -48,15 +49,24 @@ async def respond(
             caches ask each time (``no-cache``).
         vary: request headers, besides ``Accept-Encoding``, by which the edition was chosen.
         status: of the full answer; only a 200 is answered conditionally.
+        since: gives what is new for who has the edition of an entity tag, None where that is not known. With it,
+            ``A-IM: feed`` is answered 226 (RFC 3229) where the reader names such a tag.
     """
-    coding = choose(request.headers.get("Accept-Encoding"), small=len(edition.body) < SMALLEST)
-    key = (coding, links, max_age, vary)
+    accepted = request.headers.get("Accept-Encoding")
+    coding = choose(accepted, small=len(edition.body) < SMALLEST)
+    partial = since is not None and _takes_deltas(request)
+    key = (coding, links, max_age, vary, since is not None, partial)
     headers = edition.ready.get(key)
     if headers is None:
-        headers = edition.ready[key] = _headers(edition, coding, links, max_age, vary)
+        named = ("A-IM", *vary) if since is not None else vary
+        headers = edition.ready[key] = _headers(edition, coding, links, max_age, named, private=partial)
     if status == 200 and _has_it(request, edition, headers["ETag"]):
         return web.Response(status=304, headers={name: headers[name] for name in _KEPT})
-    response = web.Response(status=status, headers=headers, body=await edition.encoded(coding))
+    response = None
+    if since is not None and partial:
+        response = await _delta(request, headers, since)
+    if response is None:
+        response = web.Response(status=status, headers=headers, body=await edition.encoded(coding))
     now = time.time()
     if edition.last_modified.timestamp() > now:
         # A date to come would be a lie (RFC 9110, section 8.8.2.1). This one matches nothing later, so hides nothing.
@@ -64,12 +74,39 @@ async def respond(
     return response
 
 
-def _headers(edition: Edition, coding: str, links: str, max_age: int | None, vary: tuple[str, ...]) -> CIMultiDict[str]:
+async def _delta(
+    request: web.Request, headers: CIMultiDict[str], since: Callable[[str], Edition | None]
+) -> web.Response | None:
+    """Answer 226 with what the reader lacks; None where it has nothing that is known."""
+    for tag in _tags(request):
+        cut = since(tag)
+        if cut is None:
+            continue
+        coding = choose(request.headers.get("Accept-Encoding"), small=len(cut.body) < SMALLEST)
+        headers = headers.copy()  # the tag is that of the whole document, which the reader has when it has added this
+        headers.popall("Content-Encoding", None)
+        if coding:
+            headers["Content-Encoding"] = coding
+        headers["IM"] = "feed"
+        headers["Delta-Base"] = f'"{tag}"'
+        # Of use to who named that tag, and to caches that know what a delta is (RFC 3229, section 10.8.3).
+        headers["Cache-Control"] = "no-store, im"
+        headers["Vary"] = f"If-None-Match, {headers['Vary']}"
+        return web.Response(status=226, reason="IM Used", headers=headers, body=await cut.encoded(coding))
+    return None
+
+
+def _headers(
+    edition: Edition, coding: str, links: str, max_age: int | None, vary: tuple[str, ...], *, private: bool
+) -> CIMultiDict[str]:
+    # A shared cache that kept the answer to a reader of deltas would ask with a tag of its own on behalf of the next
+    # one, and hand it the delta from a document that it has never seen.
+    scope = "private, " if private else ""
     headers = CIMultiDict(
         {
             "ETag": edition.etag(coding),
             "Last-Modified": formatdate(edition.last_modified.timestamp(), usegmt=True),
-            "Cache-Control": _cache_control(max_age),
+            "Cache-Control": scope + _cache_control(max_age),
             "Vary": ", ".join([*vary, "Accept-Encoding"]),
             "Content-Type": edition.media_type,
             "Access-Control-Allow-Origin": "*",
@@ -127,7 +164,19 @@ def _has_it(request: web.Request, edition: Edition, etag: str) -> bool:
     # made weak still matches; the tag of another coding does not, as a cache would then send what its reader cannot
     # decode.
     if "If-None-Match" in request.headers:
-        given = ",".join(request.headers.getall("If-None-Match"))
-        return given.strip() == "*" or etag[1:-1] in _TAG.findall(given)
+        return request.headers["If-None-Match"].strip() == "*" or etag[1:-1] in _tags(request)
     since = request.if_modified_since
     return since is not None and edition.last_modified <= since
+
+
+def _tags(request: web.Request) -> list[str]:
+    return [tag for value in request.headers.getall("If-None-Match", ()) for tag in _TAG.findall(value)]
+
+
+def _takes_deltas(request: web.Request) -> bool:
+    for value in request.headers.getall("A-IM", ()):
+        for part in value.split(","):
+            name, *parameters = part.split(";")
+            if name.strip().lower() == "feed" and weight(parameters):
+                return True
+    return False

@@ -112,8 +112,12 @@ class Site:
     async def _document(self, request: web.Request) -> web.Response:
         channel = self._channel(request)
         name = request.match_info["document"]
+        editions = channel.editions
         return await respond(
-            request, channel.editions.get(name), links=channel_links(channel.address, channel.address.root + name)
+            request,
+            editions.get(name),
+            links=channel_links(channel.address, channel.address.root + name),
+            since=lambda tag: editions.since(name, tag),
         )
 
     async def _archive(self, request: web.Request) -> web.Response:
