@@ -69,7 +69,7 @@ def story():
                 "<p>The chain lay in eleven metres of water, the harbour office said.</p>"
                 "<p><strong>Some context:</strong> Nobody has moved the pier since it was built.</p>"
                 '<blockquote><p>“We pulled, and the sea pulled back,”</p></blockquote><p>said a <a href="https://'
-                'news.example/divers" rel="noopener noreferrer">diver</a> as she came up.</p>'
+                'news.example/divers" rel="nofollow noopener">diver</a> as she came up.</p>'
             ),
             authors=(Author.of("Ada Quist", "Holmavik"), Author.of("Bo Lindqvist"), Author.of("Cy Marten", "London")),
             facts={"key_event": True, "revision": 2},

@@ -255,7 +255,7 @@ def test_an_atom_entry_in_full():
         "<newsreel:revision>3</newsreel:revision><newsreel:replay run='2' speed='60'/></entry>"
     ).posts
     assert (post.id, post.title, post.url) == ("tag:h,2023:1", "a < b", "http://news.example/live/posts/1")
-    assert post.content_html == '<p><a href="http://news.example/live/y" rel="noopener noreferrer">y</a></p>'
+    assert post.content_html == '<p><a href="http://news.example/live/y" rel="nofollow noopener">y</a></p>'
     assert post.date_published.isoformat() == "2023-02-01T00:22:00-05:00"
     assert post.date_modified.isoformat() == "2023-02-01T00:30:00-05:00"
     assert [(a.name, a.url) for a in post.authors] == [("Ann", "http://ann.example/"), ("Bob", None)]

@@ -226,7 +226,7 @@ def _deletions(feed: Feed, told: list[Told], names: Mapping[str, str], doubts: l
     """Tell the tombstones (RFC 6721); one that does not say when counts at the feed's own last update."""
     posted = {one.event.post.id: one.event.story_time for one in told if isinstance(one.event, PostEvent)}
     buried: list[Told] = []
-    for stone in feed.deletions:
+    for stone in {stone.id: stone for stone in feed.deletions}.values():  # a post is buried once
         post_id = names.get(stone.id) or kept(stone.id)
         when = stone.newsreel.story_time or feed.updated
         if post_id is None:

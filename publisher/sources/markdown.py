@@ -245,6 +245,8 @@ def _tell(dated: list[_Dated], doubts: list[Doubt], options: Options, name: str)
         if given:
             known.add(given)
         _question(one.part, doubts, orphaned=is_change and not is_later)
+    # A post that is gone may have left its file and no more than its deletion.
+    later += [one for one in firsts if "delete" in one.part.kinds and one.at is not None and kept(_given(one.part))]
     firsts = [one for one in firsts if "delete" not in one.part.kinds]
     if not firsts:
         raise SourceError.at(name, dated[0].part.line, "there are changes and deletions, but no post")
@@ -261,8 +263,9 @@ def _tell(dated: list[_Dated], doubts: list[Doubt], options: Options, name: str)
         names.setdefault(_given(one.part), post_id)
         latest[post_id] = named
         told.append(Told(PostEvent(post=named), one.part.line, one.source, _precision(one)))
+    gone: set[str] = set()
     for one in later:
-        known_id, at = names.get(_given(one.part)), one.at
+        known_id, at = names.get(_given(one.part)) or kept(_given(one.part)), one.at
         if known_id is None or at is None:
             continue
         event: UpdateEvent | DeleteEvent = DeleteEvent(id=known_id, story_time=at)
@@ -271,6 +274,13 @@ def _tell(dated: list[_Dated], doubts: list[Doubt], options: Options, name: str)
             changed = _post(one.part, before.story_time, at, before.revision + 1).model_copy(update={"id": known_id})
             latest[known_id] = changed
             event = UpdateEvent(post=changed)
+            gone.discard(known_id)
+        elif known_id in gone:
+            what = f"{known_id[:80]!r} was deleted above: this deletion was left out"
+            doubts.append(Doubt("no-such-post", what, one.part.line))
+            continue
+        else:
+            gone.add(known_id)
         told.append(Told(event, one.part.line, one.source, _precision(one)))
     return told
 
@@ -290,7 +300,7 @@ def _question(part: Part, doubts: list[Doubt], *, orphaned: bool) -> None:
     if strange:
         doubts.append(Doubt("unknown-key", f"{', '.join(strange)[:120]} means nothing here; passed over", part.line))
     if orphaned:
-        what = "is a deletion, and was left out" if "delete" in part.kinds else "was taken for the post itself"
+        what = "deletion tells nothing of it" if "delete" in part.kinds else "was taken for the post itself"
         doubts.append(Doubt("no-such-post", f"no post above has the id {given[:80]!r}: this {what}", part.line))
 
 

@@ -23,6 +23,7 @@ _BLOCKS = frozenset(
 )  # fmt: skip
 _VOID = frozenset(("br", "hr", "img", "source"))
 _SAME = {"b": "strong", "i": "em"}
+_MOST_ROUNDS = 8
 _SPACES = re.compile(r"\s+")
 
 
@@ -44,18 +45,30 @@ def normal(html: str) -> str:
 
     Runs of white space are one space, and none where no reader shows any: at the ends of blocks and beside ``<br>``; in
     ``<pre>`` only the last line end goes. Words outside of any block become a paragraph, and ``<b>`` and ``<i>`` what
-    Markdown means by asterisks: ``<strong>`` and ``<em>``. Normal HTML stays as it is.
+    Markdown means by asterisks: ``<strong>`` and ``<em>``. What is inline holds no blocks: a link round two paragraphs
+    becomes one in each. Normal HTML stays as it is.
     """
     return "".join(blocks(html))
 
 
 def blocks(html: str) -> list[str]:
     """Split sanitised HTML into its outermost blocks, each in normal form."""
+    found = _blocks(html)
+    for _ in range(_MOST_ROUNDS):  # without an inline element between them, two headings are no longer nested
+        shown = "".join(found)
+        again = clean_html(shown)
+        if again == shown:
+            break
+        found = _blocks(again)
+    return found
+
+
+def _blocks(html: str) -> list[str]:
     found: list[str] = []
     block: list[str] = []
     loose: list[str] = []  # words outside of any block
     depth = 0
-    for token, tag, closing in _tightened(html):
+    for token, tag, closing in _tightened(_tokens(html)):
         if tag not in _BLOCKS:
             (block if depth else loose).append(token)
             continue
@@ -75,9 +88,47 @@ def _paragraph(loose: list[str]) -> list[str]:
     return [f"<p>{text}</p>"] if text else []
 
 
-def _tightened(html: str) -> Iterator[tuple[str, str, bool]]:
-    """Give tokens without needless white space, each with its tag (empty for text) and whether that closes."""
-    tokens = [(match[0], match[2] or "", match[1] == "/") for match in _TOKEN.finditer(html)]
+def _tokens(html: str) -> list[tuple[str, str, bool]]:
+    """List the tokens; texts that nothing parts any more are one."""
+    tokens: list[tuple[str, str, bool]] = []
+    for token, tag, closing in _parted(html):
+        if not tag and tokens and not tokens[-1][1]:
+            tokens[-1] = (tokens[-1][0] + token, "", False)
+        else:
+            tokens.append((token, tag, closing))
+    return tokens
+
+
+def _parted(html: str) -> Iterator[tuple[str, str, bool]]:
+    """Give tokens, each with its tag (empty for text) and whether that closes.
+
+    What is inline ends where a block begins or ends, and goes on where the next words are.
+    """
+    opened: list[tuple[str, str]] = []  # as (token, tag)
+    shown = 0  # how many of these stand in what was given
+    for match in _TOKEN.finditer(html):
+        token, tag, closing = match[0], match[2] or "", match[1] == "/"
+        if tag in _BLOCKS:
+            yield from ((f"</{name}>", name, True) for _, name in reversed(opened[:shown]))
+            shown = 0
+            yield token, tag, closing
+        elif not tag and token.isspace():
+            yield token, tag, closing
+        elif not tag or tag in _VOID:
+            yield from ((opening, name, False) for opening, name in opened[shown:])
+            shown = len(opened)
+            yield token, tag, closing
+        elif not closing:
+            opened.append((token, tag))
+        elif opened:
+            opened.pop()
+            if shown > len(opened):
+                shown = len(opened)
+                yield token, tag, closing
+
+
+def _tightened(tokens: list[tuple[str, str, bool]]) -> Iterator[tuple[str, str, bool]]:
+    """Leave out needless white space."""
     verbatim = 0
     for place, (token, tag, closing) in enumerate(tokens):
         if tag == "pre":
