@@ -52,7 +52,9 @@ def read_json(data: bytes | str) -> Any:
     try:
         value = json.loads(data, parse_constant=_no_number, parse_float=_float, parse_int=_int)
         return _whole(value) if _ESCAPED_SURROGATE.search(data) else value
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise BadItemError("this is JSON nested too deeply for any post") from None
+    except ValueError as error:
         raise BadItemError(f"this is no JSON: {clean_line(str(error))[:120]}") from None
 
 

@@ -26,6 +26,13 @@ def test_utf_16_of_both_orders(mark):
     assert report(read(data, "page.txt")) == report(read(PAGE.encode(), "page.txt"))
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_its_mark_is_known_by_its_zeros(encoding):
+    reading = read(PAGE.encode(encoding), "page.txt")
+    assert reading.posts == read(PAGE.encode(), "page.txt").posts
+    assert [doubt.code for doubt in reading.doubts] == ["encoding-guessed"]
+
+
 def test_other_encodings_are_taken_for_windows_1252_with_a_doubt():
     reading = read(PAGE.encode("cp1252"), "page.txt")
     assert reading.posts[0].title == "Café “Écluse” opens"
@@ -48,7 +55,12 @@ def test_a_stray_control_character_is_dropped():
         (b" \n\xc2\xa0\n", "empty"),
         (b"\xef\xbb\xbf", "empty"),
         (bytes(range(256)) * 40, "binary"),
-        (PAGE.encode("utf-16-le"), "binary"),
+        (PAGE.encode("utf-32-le"), "binary"),
+        (b"\0" * 5000, "binary"),
+        (b'{"a": ' * 10_000 + b"1" + b"}" * 10_000, "JSON nested too deeply"),
+        (b'{"id": "1", "x": ' + b"[" * 10_000 + b"]" * 10_000 + b"}", "JSON nested too deeply"),
+        (b'{"id": "1",\n', "begins as JSON and cannot be read: Expecting"),
+        (b'{"id": "1"}', "is JSON, but no posts"),
         (b"\xff\xfe\x00\xd8\n", "UTF-16"),
         (b"<!DOCTYPE html><html><p>Nothing here has a time.", "no LiveBlogPosting"),
         (b"<?xml version='1.0'?>\n" + PAGE.encode(), "markup"),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import codecs
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from publisher.sources import feed, html, jsonl, jsonld, markdown, transcript
 from publisher.sources.options import Options
 from publisher.sources.reading import Doubt, Reading, SourceError
+from shared.item import BadItemError, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +35,7 @@ class Format:
 
 
 _MARKUP = re.compile(r"\s*<(?:!doctype|html|head|body|\?xml|rss|feed)\b", re.IGNORECASE)
+_JSON = re.compile(r"\s*(?:\{\s*[\"}]|\[\s*[\[{])")
 
 FORMATS = (
     Format(feed.FORMAT, feed.fits, feed.read),
@@ -40,8 +43,8 @@ FORMATS = (
     Format(jsonl.FORMAT, jsonl.fits, jsonl.read),
     Format(jsonld.FORMAT, jsonld.fits, jsonld.read),
     Format(markdown.FORMAT, markdown.fits, markdown.read),
-    # Any text may be a transcript, so it is asked last; only markup is surely none.
-    Format(transcript.FORMAT, lambda text: _MARKUP.match(text) is None, transcript.read),
+    # Any text may be a transcript, so it is asked last; only markup and JSON are surely none.
+    Format(transcript.FORMAT, lambda text: not (_MARKUP.match(text) or _JSON.match(text)), transcript.read),
 )
 
 _MARKS = (
@@ -53,6 +56,8 @@ _MARKS = (
 )
 _TOP = 4096
 """Bytes in which a page or an XML document names its encoding (WHATWG HTML, section 13.2.3.2, looks at 1,024)."""
+_MOST_NULS = 0.4
+"""Share of every second byte above which text is UTF-16; of Latin letters it is all, of Chinese ones none."""
 _DECLARED = re.compile(rb"<(?:meta|\?xml)\b[^>]*?(?:charset|encoding)\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 _CONTROLS = re.compile("[\0-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _MOST_CONTROLS = 0.05
@@ -88,6 +93,8 @@ def read(
 def decode(data: bytes, name: str) -> tuple[str, tuple[Doubt, ...]]:
     """Decode by byte order mark, else as UTF-8, else as the markup declares, else as Windows-1252 with a doubt.
 
+    UTF-16 without its mark is known by its zeros.
+
     Raises:
         SourceError: the bytes are no text, or not of the encoding that their mark promises.
     """
@@ -99,6 +106,11 @@ def decode(data: bytes, name: str) -> tuple[str, tuple[Doubt, ...]]:
                 raise SourceError.at(
                     name, None, f"begins as {encoding.upper()} and breaks at byte {error.start}; save it as UTF-8"
                 ) from None
+    for start, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        half = data[start:_TOP:2]
+        if half.count(0) > _MOST_NULS * len(half):
+            with suppress(UnicodeDecodeError):
+                return _text(data.decode(encoding), name), (_guessed(encoding.upper(), 1),)
     try:
         return _text(data.decode("utf-8"), name), ()
     except UnicodeDecodeError as error:
@@ -113,7 +125,11 @@ def decode(data: bytes, name: str) -> tuple[str, tuple[Doubt, ...]]:
         text, taken = data.decode("cp1252"), "Windows-1252"
     except UnicodeDecodeError:  # five bytes mean nothing there; every byte means something in Latin-1
         text, taken = data.decode("latin-1"), "Latin-1"
-    return _text(text, name), (Doubt("encoding-guessed", f"not UTF-8; read as {taken}. Save it as UTF-8", line),)
+    return _text(text, name), (_guessed(taken, line),)
+
+
+def _guessed(taken: str, line: int) -> Doubt:
+    return Doubt("encoding-guessed", f"not UTF-8; read as {taken}. Save it as UTF-8", line)
 
 
 def _text(text: str, name: str) -> str:
@@ -132,4 +148,11 @@ def _choose(text: str, name: str, wanted: str | None) -> Format:
     for one in FORMATS:
         if one.fits(text):
             return one
+    if _JSON.match(text):
+        try:
+            read_json(text)
+            why = "is JSON, but no posts that newsreel knows"
+        except BadItemError as error:
+            why = f"begins as JSON and cannot be read: {str(error).removeprefix('this is no JSON: ')}"
+        raise SourceError.at(name, None, f"{why}; give a JSON Feed, its items one a line, or a LiveBlogPosting")
     raise SourceError.at(name, None, "is markup that holds no posts; save the page as plain text")
