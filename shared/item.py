@@ -53,7 +53,7 @@ def read_json(data: bytes | str) -> Any:
         value = json.loads(data, parse_constant=_no_number, parse_float=_float, parse_int=_int)
         return _whole(value) if _ESCAPED_SURROGATE.search(data) else value
     except RecursionError:
-        raise BadItemError("this is JSON nested too deeply for any post") from None
+        raise BadItemError("this is no JSON: it is nested too deeply") from None
     except ValueError as error:
         raise BadItemError(f"this is no JSON: {clean_line(str(error))[:120]}") from None
 

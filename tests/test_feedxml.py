@@ -148,7 +148,7 @@ def test_addresses_are_such_as_every_reader_takes():
     ]
     assert entry.findtext(f"{ATOM}author/{ATOM}uri") == "https://xn--d-1ga.example/x%20y"
     body = entry.findtext(f"{ATOM}content")
-    assert '<a rel="noopener noreferrer">a</a> <a href="https://x.example/" rel="noopener noreferrer">b</a>' in body
+    assert '<a rel="nofollow noopener">a</a> <a href="https://x.example/" rel="nofollow noopener">b</a>' in body
     assert "pic.png" not in body
 
 

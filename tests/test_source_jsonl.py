@@ -100,7 +100,10 @@ def test_order_settles_what_stands_first():
         ('{"id":"a","title":"A"}\n', "lines.jsonl:1: 1 of 1 posts have no time; --missing-times interpolate"),
         ("{}\n{}\n", "lines.jsonl:1: no line holds a post: an item has neither id"),
         ('{"event":"clock","data":{}}\n', "lines.jsonl: no line holds a post"),
-        ('{"a":' + "[" * 10_000 + "]" * 10_000 + "}", "lines.jsonl:1: no line holds a post: this is JSON nested too"),
+        (
+            '{"a":' + "[" * 10_000 + "]" * 10_000 + "}",
+            "lines.jsonl:1: no line holds a post: this is no JSON: it is nested",
+        ),
         ('{"id":"' + "x" * LONGEST_LINE + '"}\n', "lines.jsonl:1: no line holds a post: the line has over 4,194,304"),
     ],
     ids=["no-time", "nothing", "clock", "deep", "long"],
