@@ -45,8 +45,27 @@ def _key(event: Cued) -> str:
     return f"{event.post.id}:{event.post.revision}"
 
 
+def _telling(ordered: list[Cued]) -> list[Cued]:
+    """Leave out the updates that change nothing of what a reader sees."""
+    edited = {event.post.id for event in ordered if isinstance(event, UpdateEvent)}
+    shown: dict[str, str] = {}
+    told: list[Cued] = []
+    for event in ordered:
+        if isinstance(event, DeleteEvent):
+            shown.pop(event.id, None)
+        elif event.post.id in edited:
+            digest = event.post.digest
+            if isinstance(event, UpdateEvent) and shown.get(event.post.id) == digest:
+                continue
+            shown[event.post.id] = digest
+        told.append(event)
+    return told
+
+
 class Reel:
     """Cues in order of story time; of the same instant in the order given.
+
+    An edit that a reader cannot see (white space, dates) is no cue: it would mark the post unread for nothing.
 
     Args:
         events: what happened, each with its story time, in any order.
@@ -57,7 +76,7 @@ class Reel:
     """
 
     def __init__(self, events: Iterable[Cued], *, max_gap: timedelta | None = None) -> None:
-        ordered = sorted(events, key=lambda event: event.story_time)
+        ordered = _telling(sorted(events, key=lambda event: event.story_time))
         if not ordered:
             raise EmptyReelError("the source has no posts, so there is nothing to replay")
         self._times: list[datetime] = [event.story_time for event in ordered]

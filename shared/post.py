@@ -30,6 +30,10 @@ from shared.text import clean_html, clean_line, clean_url, first_sentence, html_
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_AROUND_BLOCKS = re.compile(
+    r" ?(</?(?:blockquote|br|caption|dd|dl|dt|figcaption|figure|h[2-6]|hr|li|ol|p|pre|table|tbody|td|tfoot|th|thead|tr"
+    r"|ul)(?: [^>]*)?>) ?"
+)
 _MIME = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+", re.ASCII)
 
 
@@ -222,7 +226,7 @@ class Post(Frozen):
             mode="json",
             include={"title", "image", "authors", "tags", "attachments", "language"},
         ) | {
-            "body": " ".join(self.content_html.split()),
+            "body": _AROUND_BLOCKS.sub(r"\1", " ".join(self.content_html.split())),
             "facts": self.newsreel.model_dump(mode="json", include={"key_event", "pinned", "images"}),
         }
         return hashlib.sha256(encode_json(seen)).hexdigest()[:16]

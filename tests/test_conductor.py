@@ -151,7 +151,7 @@ async def test_an_ended_replay_stays_ended():
 async def test_edits_and_deletions_are_released_at_their_own_times():
     log = MemoryStore().channel("c")
     post = make_post("a")
-    edit = make_post("a", facts={"revision": 2}, date_modified=post.story_time + seconds(60))
+    edit = make_post("a", title="Mended", facts={"revision": 2}, date_modified=post.story_time + seconds(60))
     gone = DeleteEvent(id="a", story_time=post.story_time + seconds(120))
     conductor = Conductor(Reel([gone, UpdateEvent(post=edit), PostEvent(post=post)]), Score(speed=60), log)
     await conductor.open(NOW)

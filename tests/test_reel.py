@@ -29,6 +29,21 @@ def test_silences_are_shortened():
     assert reel.story_time(210) == START + timedelta(minutes=1) + timedelta(minutes=599) / 2
 
 
+def test_an_edit_that_nobody_can_see_is_no_cue():
+    def edit(minutes, html, revision, **fields):
+        post = make_post("a", 0, content_html=html, facts={"revision": revision}, **fields)
+        return UpdateEvent(post=post.model_copy(update={"date_modified": START + timedelta(minutes=minutes)}))
+
+    first = PostEvent(post=make_post("a", 0, content_html="<p>Half  past\nten.</p>\n<p>Still  here.</p>"))
+    same = edit(1, "<p>Half past ten.</p><p> Still here.</p>", 2)
+    other = edit(2, "<p>Half past eleven.</p><p>Still here.</p>", 3)
+    back = edit(3, "<p>Half past ten.</p><p>Still here.</p>", 4)
+    gone = DeleteEvent(id="a", story_time=START + timedelta(minutes=4))
+    again = edit(5, "<p>Half past ten.</p><p>Still here.</p>", 5)
+    reel = Reel([first, same, other, back, gone, again])
+    assert [cue.event for cue in reel.cues] == [first, other, back, gone, again]
+
+
 def test_due_gives_each_cue_once():
     reel = Reel(posts(0, 1, 1, 2))
     first = reel.due(0, 60)
@@ -68,7 +83,7 @@ def test_until_cuts_the_rest_off_but_never_everything():
 
 def test_keys_tell_versions_and_deletions_apart():
     post = make_post("a")
-    edit = make_post("a", facts={"revision": 2}, date_modified=START + timedelta(minutes=1))
+    edit = make_post("a", title="Mended", facts={"revision": 2}, date_modified=START + timedelta(minutes=1))
     gone = DeleteEvent(id="a", story_time=START + timedelta(minutes=2))
     keys = [cue.key for cue in Reel([PostEvent(post=post), UpdateEvent(post=edit), gone]).cues]
     assert len(set(keys)) == 3
