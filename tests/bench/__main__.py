@@ -10,6 +10,8 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+from tests.bench.contest import CASES
+
 
 @dataclass(frozen=True, slots=True)
 class Bench:
@@ -28,7 +30,7 @@ class Bench:
 
 BENCHES = {
     "reading": Bench("reading"),
-    "fanout": Bench("fanout", short=("--seconds", "10")),
+    **{case: Bench("contest", (case,), ("--pairs", "2", "--readers", "500")) for case in CASES},
 }
 
 
