@@ -187,7 +187,7 @@ class Server:
             if settings.begin is not None and begin >= reel.duration:
                 end = spoken(reel.story_time(reel.duration))
                 raise NothingToReplayError(f"channel {name}: it would begin at its end, {end}; give an earlier from")
-            score = Score(settings.speed, begin, settings.loop, settings.loop_pause)
+            score = Score(settings.speed, begin, None, settings.loop, settings.loop_pause)
             conductor = Conductor(reel, score, log)
             channel = Channel(log, shelf, address, billing, settings.dates, reel=reel, conductor=conductor)
         await channel.open(steady.now())

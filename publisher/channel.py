@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from publisher.alarm import Alarm
     from publisher.conductor import Conductor
+    from publisher.control import Control
     from publisher.library import Shelf
     from publisher.log.contract import EventLog
     from publisher.projection import Timestamps
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from publisher.render.snapshot import Address
     from publisher.scene import Billing
     from shared.event import Position, ResetReason
+    from shared.wire import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +100,29 @@ class Channel:
         event = self.press.clock
         if event is None or self.reel is None:
             return None
-        clock = ReplayClock(event.anchor, event.elapsed, event.speed, playing=event.state == "playing")
-        story_time = self.reel.story_time(clock.at(now))
-        return Clock(state=event.state, speed=event.speed, story_time=story_time, run=event.run)
+        story_time = self.reel.story_time(ReplayClock.of(event).at(now))
+        return Clock(state=event.state, speed=event.speed, story_time=story_time, run=event.run, starts=event.starts)
+
+    def standing(self, now: datetime) -> Standing | None:
+        """Tell people how the replay stands, by the log as this process knows it; None where there is no replay."""
+        return self._conductor.standing(now) if self._conductor is not None else None
+
+    async def control(self, control: Control, now: Callable[[], datetime]) -> None:
+        """Do to the replay's clock what is asked for; returns when the log holds it.
+
+        Raises:
+            NoSuchPlaceError: there is no such place to seek to.
+            LogError: the log failed.
+        """
+        if self._conductor is not None:
+            await self._conductor.control(control, now)
 
     def progress(self, now: datetime) -> Progress | None:
         """Tell how far the replay has come, None where there is none."""
         event = self.press.clock
         if event is None or self.reel is None:
             return None
-        elapsed = ReplayClock(event.anchor, event.elapsed, event.speed, playing=event.state == "playing").at(now)
+        elapsed = ReplayClock.of(event).at(now)
         out = sum(isinstance(cue.event, PostEvent) for cue in self.reel.due(0, elapsed))
         posts = sum(isinstance(cue.event, PostEvent) for cue in self.reel.cues)
         return Progress(posts, out, max(self.reel.duration - elapsed, 0.0) / event.speed)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from shared.event import ClockEvent
+
 SLOWEST = 0.1
 FASTEST = 100_000.0
 
@@ -27,6 +29,11 @@ class ReplayClock:
     elapsed: float = 0.0
     speed: float = 1.0
     playing: bool = True
+
+    @classmethod
+    def of(cls, event: ClockEvent) -> ReplayClock:
+        """Give the clock that an event set."""
+        return cls(event.anchor, event.elapsed, event.speed, playing=event.state == "playing")
 
     def at(self, now: datetime) -> float:
         """Tell the elapsed seconds that the clock shows at ``now``; never before its anchor's."""

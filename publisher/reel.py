@@ -116,6 +116,18 @@ class Reel:
             summed.update(f"{cue.key}@{cue.elapsed:.6f}\n".encode())
         return summed.hexdigest()[:16]
 
+    @cached_property
+    def _indexes(self) -> dict[str, int]:
+        return {cue.key: cue.index for cue in self.cues}
+
+    def index(self, key: str) -> int | None:
+        """Find a cue by its key; None if the reel has no such cue."""
+        return self._indexes.get(key)
+
+    def count(self, elapsed: float) -> int:
+        """Count the cues that are due at ``elapsed`` seconds."""
+        return bisect_right(self._elapsed, elapsed)
+
     def due(self, after: int, upto: float) -> Sequence[Cue]:
         """List the cues from index ``after`` on that are due at ``upto`` elapsed seconds."""
         return self.cues[after : bisect_right(self._elapsed, upto, lo=min(after, len(self.cues)))]

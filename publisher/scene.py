@@ -256,4 +256,4 @@ def _by_name(authors: tuple[Author, ...]) -> tuple[Author, ...]:
 
 def clock_of(event: ClockEvent) -> Clock:
     """Give the stream's form of a clock event, as of the moment it was logged."""
-    return Clock(state=event.state, speed=event.speed, story_time=event.story_time, run=event.run)
+    return Clock(state=event.state, speed=event.speed, story_time=event.story_time, run=event.run, starts=event.starts)

@@ -67,7 +67,11 @@ class ResetEvent(Frozen):
 class ClockEvent(Frozen):
     """The replay's clock was set: from wall-clock ``anchor`` on, ``elapsed`` seconds run on at ``speed``.
 
-    ``reel`` is the digest of the reel whose axis ``elapsed`` is measured on.
+    Attributes:
+        reel: digest of the reel whose axis ``elapsed`` is measured on.
+        starts: of a paused clock, the moment at which it begins to run by itself; nothing is released before.
+        upto: how many cues may be out, where a step stopped among several of one instant; None: all that are due.
+        asked: the speed that the settings asked for, whatever a control has made of it since.
     """
 
     kind: Literal["clock"] = "clock"
@@ -78,6 +82,9 @@ class ClockEvent(Frozen):
     story_time: AwareDatetime
     run: int
     reel: str
+    starts: AwareDatetime | None = None
+    upto: int | None = None
+    asked: float | None = None
 
 
 Event = PostEvent | UpdateEvent | DeleteEvent | ResetEvent | ClockEvent

@@ -33,12 +33,30 @@ the feed and the entries of a replay.
 
 
 class Clock(Frozen):
-    """Data of a ``clock`` event: where the replay stands. ``story_time`` is the moment the clock shows."""
+    """Data of a ``clock`` event: where the replay stands.
+
+    ``story_time`` is the moment that the clock shows; ``starts`` the one at which a replay that waits will begin.
+    """
 
     state: ClockState
     speed: float
     story_time: AwareDatetime
     run: int
+    starts: AwareDatetime | None = None
+
+
+class Standing(Clock):
+    """What ``GET /{channel}/clock`` tells: the clock as it is now, and nothing of what is to come but when.
+
+    Attributes:
+        elapsed: seconds of the replay's own time, silences shortened as it is set to.
+        next_release: when something comes out next; absent while it is paused and once everything is out.
+        duration: seconds in all; only once everything is out.
+    """
+
+    elapsed: float
+    next_release: AwareDatetime | None = None
+    duration: float | None = None
 
 
 class DeletionFacts(Frozen):

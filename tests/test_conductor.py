@@ -211,13 +211,14 @@ def kinds(events):
     return [e.event.kind for e in events]
 
 
-def failing(log, times=1):
-    """Make the next appends of a log fail."""
+def failing(log, times=1, after=0):
+    """Make the next appends of a log fail, after so many that do not."""
     append = log.append
 
     async def refuse(drafts, **options):
-        nonlocal times
-        if times:
+        nonlocal times, after
+        after -= 1
+        if times and after < 0:
             times -= 1
             raise LogError("the disk is full")
         return await append(drafts, **options)
@@ -246,7 +247,9 @@ async def test_a_new_axis_right_after_a_reset_does_not_begin_where_the_round_bef
     first = Conductor(reel_of(0, 60, 120), Score(speed=60, loop=True, loop_pause=seconds(1)), log)
     await first.open(NOW)
     await first.release(NOW + seconds(120))
-    await first._begin_take("loop", NOW + seconds(121), 0.0)  # it dies before the first post of the round
+    with pytest.raises(LogError):  # it dies before the first post of the round
+        failing(log, after=1)
+        await first.release(NOW + seconds(121))
     second = Conductor(reel_of(0, 60, 120, max_gap=seconds(60)), Score(speed=60), log)
     await second.open(NOW + seconds(121))
     await second.release(NOW + seconds(121))

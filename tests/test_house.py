@@ -14,6 +14,9 @@ LIMIT = 400
 STOREYS = [
     {"clock", "when"},
     {"reel", "log", "render", "sources", "alarm", "token", "codings"},
+    {"playhead"},
+    {"score"},
+    {"control"},
     {"projection", "conductor", "library", "fanout", "editions", "delta", "intake"},
     {"config", "rerun", "scene"},
     {"press"},
@@ -30,8 +33,9 @@ PURE = (
     "shared/text.py", "shared/errors.py", "shared/post.py", "shared/event.py", "shared/story.py", "shared/sse.py",
     "shared/wire.py", "shared/syndication.py", "shared/feed.py", "shared/xmlfeed.py", "shared/item.py",
     "shared/backoff.py",
-    "publisher/clock.py", "publisher/when.py", "publisher/reel.py", "publisher/projection.py", "publisher/rerun.py",
-    "publisher/scene.py", "publisher/render/", "publisher/sources/",
+    "publisher/clock.py", "publisher/when.py", "publisher/reel.py", "publisher/playhead.py", "publisher/control.py",
+    "publisher/score.py", "publisher/projection.py", "publisher/rerun.py", "publisher/scene.py", "publisher/render/",
+    "publisher/sources/",
     "subscriber/changes.py", "subscriber/update.py", "subscriber/view.py",
 )  # fmt: skip
 
