@@ -126,6 +126,7 @@ class Conductor:
                 if not drafts:
                     return wake
                 await self._write(drafts)
+            await asyncio.sleep(0)  # a log in memory never makes the loop wait: others have their turn all the same
 
     # The log.
 

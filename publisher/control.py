@@ -48,7 +48,11 @@ class Control(BaseModel):
 
     state: Literal["playing", "paused"] | None = None
     speed: Annotated[float, BeforeValidator(_speed), Field(ge=SLOWEST, le=FASTEST)] | None = None
-    seek: Annotated[str, Field(min_length=1, max_length=400)] | Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)] | None = None
+    seek: (
+        Annotated[str, Field(min_length=1, max_length=400)]
+        | Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
+        | None
+    ) = None
     step: bool = False
 
     @model_validator(mode="after")

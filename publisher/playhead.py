@@ -70,7 +70,7 @@ class Playhead:
         if self.clock.starts is not None:
             return self.clock.starts
         index = max(self.due(reel, now), self.out)
-        if index >= len(reel):
+        if self.clock.state != "playing" or index >= len(reel):
             return None
         return ReplayClock.of(self.clock).when(reel.cues[index].elapsed)
 

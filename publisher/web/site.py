@@ -12,6 +12,7 @@ from publisher.render.opml import channels_opml
 from publisher.render.page import ICON, Listing, channels_page, post_page
 from publisher.web import desk
 from publisher.web.archive import archive
+from publisher.web.clock import set_clock, show_clock
 from publisher.web.documents import channel_links, preferred, respond
 from publisher.web.hub import ask
 from publisher.web.problems import problems
@@ -78,6 +79,8 @@ class Site:
         app.router.add_get("/{channel}/archive/{number:[1-9][0-9]{0,8}}.{form:atom|rss|json}", self._archive)
         app.router.add_get("/{channel}/posts/{post}", self._post)
         app.router.add_post("/{channel}/posts", self._take)
+        app.router.add_get("/{channel}/clock", self._clock)
+        app.router.add_patch("/{channel}/clock", self._set_clock)
         return app
 
     async def _index(self, request: web.Request) -> web.Response:
@@ -128,6 +131,12 @@ class Site:
         if channel.name not in self._streams:
             self._streams[channel.name] = Stream(channel, self._now)
         return await self._streams[channel.name].serve(request)
+
+    async def _clock(self, request: web.Request) -> web.Response:
+        return show_clock(self._channel(request), self._now)
+
+    async def _set_clock(self, request: web.Request) -> web.Response:
+        return await set_clock(request, self._channel(request), self._now)
 
     async def _post(self, request: web.Request) -> web.Response:
         channel = self._channel(request)
