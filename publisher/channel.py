@@ -108,7 +108,7 @@ class Channel:
         return self._conductor.standing(now) if self._conductor is not None else None
 
     async def control(self, control: Control, now: Callable[[], datetime]) -> None:
-        """Do to the replay's clock what is asked for; returns when the log holds it.
+        """Do to the replay's clock what is asked for; returns when the log holds it and readers can see it.
 
         Raises:
             NoSuchPlaceError: there is no such place to seek to.
@@ -116,6 +116,7 @@ class Channel:
         """
         if self._conductor is not None:
             await self._conductor.control(control, now)
+            await self.press.reached(self._conductor.seq)
 
     def progress(self, now: datetime) -> Progress | None:
         """Tell how far the replay has come, None where there is none."""

@@ -95,6 +95,11 @@ class Conductor:
         while (drafts := opening(self._head, self._reel, self._score, now, reached)) and not await self._write(drafts):
             reached = await self._find()
 
+    @property
+    def seq(self) -> int:
+        """Tell how far the log is known here: the sequence number of its newest event."""
+        return self._head.seq
+
     def standing(self, now: datetime) -> Standing | None:
         """Tell people how things stand at ``now``; None before it was opened."""
         return self._head.standing(self._reel, now)

@@ -27,7 +27,7 @@ class Playhead:
         take: number of the take; each reset begins one.
         run: number of the round.
         out: how many cues of the reel are out in this take.
-        clock: as it was last set in this take; None before.
+        clock: as it was last set in this take; None before, and while the channel is no replay.
         released: the newest release time, so that the next can be later.
     """
 
@@ -46,6 +46,8 @@ class Playhead:
         match logged.event:
             case ResetEvent() as reset:
                 return Playhead(logged.seq, reset.take, reset.run, 0, None, released)
+            case ClockEvent(state="live"):  # of the time before the channel was a replay
+                return replace(self, seq=logged.seq, clock=None, released=released)
             case ClockEvent() as clock:
                 return replace(self, seq=logged.seq, run=clock.run, clock=clock, released=released)
         take, _, fact = logged.key.partition(":")

@@ -51,7 +51,7 @@ def opening(head: Playhead, reel: Reel, score: Score, now: datetime, reached: da
     was = head.clock
     if was is None:
         clock = _at_start(reel, score, now, head.run)
-        # With no clock after all these events the channel was an archive: all of the story is out, and taken back.
+        # With events but no clock the channel was no replay: what it let out is taken back.
         return head.begin_take("seek", clock, now) if head.seq else head.set(clock, now)
     if was.reel != reel.digest:
         # Another axis: the source or its settings changed. Elapsed seconds mean something else now.

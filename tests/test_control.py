@@ -14,11 +14,12 @@ from making import ADDRESS, make_post
 from publisher.channel import Channel
 from publisher.conductor import Conductor
 from publisher.control import Control, NoSuchPlaceError
+from publisher.desk import begin_live
 from publisher.library import Library
 from publisher.log.contract import LogError
 from publisher.log.memory import MemoryStore
-from publisher.press import Billing
 from publisher.reel import Reel
+from publisher.scene import Billing
 from publisher.score import Score
 from publisher.token import Token
 from publisher.web.site import Site
@@ -422,6 +423,15 @@ async def test_every_sequence_of_controls_leads_to_the_same_place_by_the_log_alo
     assert [c.run for c in clocks] == sorted(c.run for c in clocks)
 
 
+async def test_a_channel_that_was_live_begins_at_its_beginning():
+    log = MemoryStore().channel("c")
+    await begin_live(log, NOW)
+    replay = await replaying(0, 1, log=log)
+    assert await replay.kinds() == ["clock", "reset", "clock", "post"]
+    await replay.restart()
+    assert len(await replay.kinds()) == 4
+
+
 # Over HTTP.
 
 
@@ -439,6 +449,7 @@ async def desk(*minutes, token=SECRET, replay=True):
         played.log, library.shelf("harbour"), ADDRESS, billing, "shifted", reel=played.reel, conductor=conductor
     )
     await channel.open(NOW)
+    pressing = asyncio.create_task(channel.press.run())
     site = Site({"harbour": channel}, lambda: played.now, Token(token) if token else None)
     runner = web.AppRunner(site.application(), access_log=None)
     await runner.setup()
@@ -458,8 +469,9 @@ async def desk(*minutes, token=SECRET, replay=True):
             yield ask
         finally:
             await runner.cleanup()
-            library.close()
             await store.close()
+            await pressing
+            library.close()
 
 
 async def test_everybody_sees_the_clock_and_nothing_of_what_is_to_come_but_when():
