@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from dataclasses import replace
 from datetime import UTC
 from typing import TYPE_CHECKING
@@ -19,17 +18,20 @@ from publisher.channel import Channel
 from publisher.conductor import Conductor, Score, release_all
 from publisher.desk import begin_live
 from publisher.library import Library, library_path
+from publisher.listening import ACCEPTED_AT_ONCE, BACKLOG, listen, raise_file_limit, url_of
 from publisher.log.opening import open_store
 from publisher.reel import Reel
 from publisher.render.snapshot import Address, Brand
 from publisher.scene import Billing
+from publisher.web.doors import RESERVED_FILES, Limits
 from publisher.web.problems import LONGEST_URL
 from publisher.web.site import Site
 from publisher.websub.push import Push, hubs_of, leases_path
 from publisher.when import spoken
-from shared.errors import NewsreelError, UsageError
+from shared.errors import UsageError
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Coroutine, Mapping
     from datetime import date
 
@@ -44,16 +46,10 @@ _http_log = logging.getLogger("publisher.http")
 # Who sends what is no HTTP is told so, and no line of ours is needed: on the open internet there is one a minute.
 _http_log.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
 
-BACKLOG = 4_096
-"""Connections that may wait to be accepted: a herd of readers comes back within a second of a restart."""
 SHUTDOWN_SECONDS = 5.0
 """How long running answers may take when the server ends; streams are ended before."""
 MEMORY_KEEPS = 100_000
 """Events that a log in memory keeps a channel, so that a looping replay does not grow for ever."""
-
-
-class CannotListenError(NewsreelError):
-    """The address cannot be listened on."""
 
 
 class NothingToReplayError(UsageError):
@@ -90,9 +86,10 @@ class Server:
             CannotListenError: the port is taken, or the address is not this machine's.
             LogError: the log cannot be opened.
         """
-        server = self._settings.server
-        self._socket = _listen(server.host, server.port)
-        self.local_url = _url_of(self._socket, server.host)
+        server, streams = self._settings.server, self._settings.streams
+        files = raise_file_limit()
+        self._socket = listen(server.host, server.port)
+        self.local_url = url_of(self._socket, server.host)
         self.url = server.public_url or self.local_url
         name = server.publisher or urlsplit(self.url).hostname or "localhost"
         self._brand = Brand(name, server.logo or f"{self.url}/icon.svg")
@@ -108,7 +105,20 @@ class Server:
             self.channels.values(),
             now=steady.now,
         )
-        self._site = Site(self.channels, steady.now, self._token, self._push.hub)
+        most = max(files - RESERVED_FILES, 1)
+        self._site = Site(
+            self.channels,
+            steady.now,
+            self._token,
+            self._push.hub,
+            Limits(
+                min(streams.most or most, most),
+                streams.most_per_address,
+                streams.new_per_second,
+                streams.trusted_proxies,
+            ),
+            compress_streams=streams.compress,
+        )
         self._runner = web.AppRunner(
             self._site.application(),
             handler_cancellation=True,
@@ -118,13 +128,16 @@ class Server:
             max_line_size=2 * LONGEST_URL,  # what is longer by less still gets an answer of ours
         )
         await self._runner.setup()
-        await web.SockSite(self._runner, self._socket, backlog=BACKLOG).start()
+        await web.SockSite(self._runner, self._socket, backlog=ACCEPTED_AT_ONCE).start()
+        self._socket.listen(BACKLOG)  # asyncio takes one number for both
         self._scheduler.start()
         self._scheduler.add_job(self._prune, "interval", minutes=1, misfire_grace_time=None, coalesce=True)
         self._scheduler.add_job(self._push.sweep, "interval", minutes=1, misfire_grace_time=None, coalesce=True)
         self._push.start()
         for channel_ in self.channels.values():
             channel_.fanout.beat = server.heartbeat.total_seconds()
+            channel_.fanout.life = streams.life.total_seconds() if streams.life is not None else 0.0
+            channel_.fanout.joining = streams.join
             self._begin(channel_.press.run(), f"press of {channel_.name}")
             alarm = SchedulerAlarm(self._scheduler, f"next cue of {channel_.name}", steady.now)
             self._begin(channel_.conduct(alarm, steady.now), f"conductor of {channel_.name}")
@@ -137,6 +150,16 @@ class Server:
             for task in done:
                 task.result()
         await asyncio.Event().wait()
+
+    async def drain(self) -> None:
+        """Take no more connections, and end the streams one after the other, while releases go on for the others."""
+        if self._site is None or self._runner is None:
+            return
+        self._site.ready = False
+        for site in list(self._runner.sites):
+            await site.stop()
+        seconds = self._settings.streams.drain_seconds
+        await asyncio.gather(*(channel.fanout.drain(seconds) for channel in self.channels.values()))
 
     async def stop(self) -> None:
         """End in order, however far it was started: no more releases, the streams, no more connections, the log."""
@@ -234,20 +257,3 @@ class Server:
                 # An archive never grows, and what it forgot would be released again at the next start.
                 if self._settings.channels[name].mode != "archive":
                     await channel.prune(keep)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    both = host == "::" and socket.has_dualstack_ipv6()
-    try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=both)
-    except (OSError, ValueError) as error:
-        why = str(getattr(error, "strerror", None) or error).partition(" (while")[0]  # the rest says the address again
-        raise CannotListenError(f"cannot listen on {host}:{port}: {why}; choose another port or host") from None
-
-
-def _url_of(sock: socket.socket, host: str) -> str:
-    port = sock.getsockname()[1]
-    if host in {"0.0.0.0", "::", ""}:
-        host = "localhost"
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"

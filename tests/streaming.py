@@ -15,6 +15,7 @@ from publisher.log.contract import Draft
 from publisher.log.memory import MemoryStore
 from publisher.reel import Reel
 from publisher.scene import Billing
+from publisher.web.doors import Limits
 from publisher.web.site import Site
 from shared.event import ClockEvent, PostEvent, ResetEvent
 from shared.sse import StreamDecoder
@@ -68,11 +69,12 @@ class Newsroom:
 
 
 @asynccontextmanager
-async def newsroom(routes=(), **options):
+async def newsroom(routes=(), limits=Limits(), **options):  # noqa: B008 frozen
     room = Newsroom(**options)
     await room.channel.open(NOW)
     pressing = asyncio.create_task(room.press.run())
-    site = Site({"harbour": room.channel}, lambda: NOW)
+    site = Site({"harbour": room.channel}, lambda: NOW, limits=limits)
+    room.doors = site.doors
     application = site.application()
     application.add_routes(routes)
     runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=20, access_log=None)

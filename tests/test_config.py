@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from publisher.config import ChannelSettings, ConfigError, LogSettings, ServerSettings, arguments, load, web_root
+from publisher.config import (
+    ChannelSettings,
+    ConfigError,
+    LogSettings,
+    ServerSettings,
+    StreamSettings,
+    arguments,
+    load,
+    web_root,
+)
 
 EXAMPLE = Path(__file__).parent.parent / "config.example.toml"
 
@@ -24,7 +33,12 @@ def write(tmp_path):
 
 @pytest.mark.parametrize(
     ("table", "model"),
-    [("server", ServerSettings), ("log", LogSettings), ("channels.harbour", ChannelSettings)],
+    [
+        ("server", ServerSettings),
+        ("streams", StreamSettings),
+        ("log", LogSettings),
+        ("channels.harbour", ChannelSettings),
+    ],
 )
 def test_the_example_holds_every_setting_with_its_default_and_a_line_about_it(table, model):
     text = EXAMPLE.read_text()
@@ -141,6 +155,11 @@ def test_a_wrong_environment_variable_is_named(write, monkeypatch, variable, val
 @pytest.mark.parametrize(
     ("text", "told"),
     [
+        (
+            CHANNEL + '[streams]\ntrusted_proxies=["10.0.0.1/8"]',
+            "streams.trusted_proxies.0: '10.0.0.1/8' is no address",
+        ),
+        (CHANNEL + "[streams]\ndrain_secs=1", "streams.drain_secs: unknown key; did you mean 'drain_seconds'?"),
         (CHANNEL + "max_gap=-5", "channels.a.max_gap: '-5s' is no duration"),
         (CHANNEL + "max_gap=true", "channels.a.max_gap: 'True' is no duration"),
         (CHANNEL + 'loop_pause="0s"', "channels.a.loop_pause: too short; write 1s or more"),

@@ -13,7 +13,7 @@ LIMIT = 400
 # From the ground up. A module imports from its own storey or from those below it; rooms named by their folder.
 STOREYS = [
     {"clock", "when"},
-    {"reel", "log", "render", "sources", "alarm", "token", "codings"},
+    {"reel", "log", "render", "sources", "alarm", "token", "codings", "listening"},
     {"playhead"},
     {"score"},
     {"control"},

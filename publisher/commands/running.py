@@ -63,6 +63,8 @@ async def _run(chosen: Settings, readings: dict[str, Reading], token: Token | No
         except asyncio.CancelledError:
             if not came:
                 raise
+            if signal.SIGTERM in came:
+                await server.drain()  # at Ctrl-C somebody waits for the prompt
         finally:
             await server.stop()
     if signal.SIGINT in came:

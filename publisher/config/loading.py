@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from publisher.config.settings import ChannelSettings, LogSettings, ServerSettings, Settings, WebSubSettings
+from publisher.config.settings import (
+    ChannelSettings,
+    LogSettings,
+    ServerSettings,
+    Settings,
+    StreamSettings,
+    WebSubSettings,
+)
 from shared.errors import UsageError
 from shared.text import clean_line
 
@@ -97,6 +104,8 @@ def _meant(keys: list[str]) -> str:
             table = ServerSettings
         case ["log", _]:
             table = LogSettings
+        case ["streams", _]:
+            table = StreamSettings
         case ["websub", _]:
             table = WebSubSettings
         case ["channels", _, _]:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from publisher.config.values import (
+    Network,
     OptionalDuration,
     OptionalPath,
     OptionalWhen,
@@ -53,6 +54,19 @@ class WebSubSettings(_Table):
     allow_private: bool = False
     max_subscriptions: int = Field(default=10_000, ge=0)
     max_per_host: int = Field(default=100, ge=1)
+
+
+class StreamSettings(_Table):
+    """How streams are served, how many, and how they end."""
+
+    most: int = Field(default=0, ge=0)
+    most_per_address: int = Field(default=0, ge=0)
+    new_per_second: int = Field(default=0, ge=0)
+    trusted_proxies: tuple[Network, ...] = ()
+    life: OptionalDuration = timedelta(minutes=60)
+    drain_seconds: float = Field(default=10, ge=0, le=3_600)
+    compress: bool = True
+    join: bool = True
 
 
 class LogSettings(_Table):
@@ -120,6 +134,7 @@ class Settings(_Table):
 
     server: ServerSettings = ServerSettings()
     log: LogSettings = LogSettings()
+    streams: StreamSettings = StreamSettings()
     websub: WebSubSettings = WebSubSettings()
     channels: dict[str, ChannelSettings] = Field(default_factory=dict)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, time, timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -81,6 +82,13 @@ def _unhurried(pause: timedelta) -> timedelta:
     return pause
 
 
+def _network(value: object) -> object:
+    try:
+        return ip_network(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError(f"{value!r} is no address or network; write 127.0.0.1 or 10.0.0.0/8") from None
+
+
 Pause = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_unhurried)]
 OptionalDuration = Annotated[timedelta | None, _optional(_duration)]
 Written = Annotated[str, BeforeValidator(lambda value: value.isoformat() if isinstance(value, date) else value)]
@@ -88,5 +96,6 @@ Sources = Annotated[
     tuple[str, ...], Field(min_length=1), BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)
 ]
 Speed = Annotated[float, BeforeValidator(_speed)]
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 OptionalPath = Annotated[Path | None, _optional(lambda value: value)]
 OptionalWhen = Annotated[When | None, _optional(_when)]

@@ -14,6 +14,7 @@ from publisher.web import desk
 from publisher.web.archive import archive
 from publisher.web.clock import set_clock, show_clock
 from publisher.web.documents import channel_links, preferred, respond
+from publisher.web.doors import Doors, Limits
 from publisher.web.hub import ask
 from publisher.web.problems import problems
 from publisher.web.stream import Stream
@@ -46,12 +47,17 @@ class Site:
         now: Callable[[], datetime],
         token: Token | None = None,
         hub: Hub | None = None,
+        limits: Limits = Limits(),  # noqa: B008 frozen
+        *,
+        compress_streams: bool = True,
     ) -> None:
         self._channels = channels
         self._hub = hub
         self._token = token
         self._now = now
         self._streams: dict[str, Stream] = {}
+        self._compress = compress_streams
+        self.doors = Doors(limits)
         self._opened = now()
         self.ready = True
         """False while the server drains: ``/readyz`` then answers 503."""
@@ -129,7 +135,7 @@ class Site:
     async def _events(self, request: web.Request) -> web.StreamResponse:
         channel = self._channel(request)
         if channel.name not in self._streams:
-            self._streams[channel.name] = Stream(channel, self._now)
+            self._streams[channel.name] = Stream(channel, self._now, self.doors, compress=self._compress)
         return await self._streams[channel.name].serve(request)
 
     async def _clock(self, request: web.Request) -> web.Response:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from publisher.channel import Channel
     from publisher.fanout.counts import Way
+    from publisher.web.doors import Doors
 
 _KINDS = frozenset({"post", "update", "delete", "reset", "clock"})
 _NO_POSITION = Position("0", 0)
@@ -27,8 +28,10 @@ _RETRY = encode_retry(RETRY_MS)
 class Stream:
     """The stream of one channel, for every reader who asks for it."""
 
-    def __init__(self, channel: Channel, now: Callable[[], datetime]) -> None:
+    def __init__(self, channel: Channel, now: Callable[[], datetime], doors: Doors, *, compress: bool = True) -> None:
         self._channel = channel
+        self._doors = doors
+        self._compress = compress
         self._fanout = channel.fanout
         channel.fanout.backlog = Backlog(channel, now)
 
@@ -40,11 +43,15 @@ class Stream:
             return web.Response(status=204, headers={"Cache-Control": "no-cache", "Access-Control-Allow-Origin": "*"})
         if request.method == "HEAD":
             return web.StreamResponse(headers=HEADERS)
+        left = self._doors.admit(request)
         try:
-            connection = await Connection.open(request)
-        except ConnectionResetError:
-            return web.StreamResponse()  # it left before the stream began
-        reader = Reader(connection, join.cursor, sieve)
+            connection = await Connection.open(request, compress=self._compress)
+        except BaseException as error:
+            left()
+            if isinstance(error, ConnectionResetError):
+                return web.StreamResponse()  # it left before the stream began
+            raise
+        reader = Reader(connection, join.cursor, sieve, left)
         if join.way == "reset":
             way: Way = "reset"
             reader.lacks = join.reason
