@@ -92,12 +92,10 @@ class Room:
 
 
 @asynccontextmanager
-async def open_room(
-    *, window=100, mode="replay", timestamps="shifted", websub=None, leases=":memory:", pace=None, tls=None
-):
-    """Serve a channel for the length of a block, with settings of ``websub`` with a hub, over ``tls`` if given."""
+async def open_room(*, window=100, mode="replay", timestamps="shifted", websub=None, leases=":memory:", pace=None):
+    """Serve a channel for the length of a block; with settings of ``websub`` it has a hub."""
     sock = socket.create_server(("127.0.0.1", 0))
-    server = f"http{'s' if tls else ''}://127.0.0.1:{sock.getsockname()[1]}"
+    server = f"http://127.0.0.1:{sock.getsockname()[1]}"
     hubs = hubs_of(websub, server) if websub is not None else ()
     room = Room(f"{server}/harbour/", window=window, mode=mode, timestamps=timestamps, hubs=hubs)
     await room.channel.open(NOW)
@@ -108,7 +106,7 @@ async def open_room(
     site = Site({"harbour": room.channel}, lambda: NOW, hub=room.push.hub if room.push else None)
     runner = web.AppRunner(site.application(), handler_cancellation=True, shutdown_timeout=5, access_log=None)
     await runner.setup()
-    await web.SockSite(runner, sock, ssl_context=tls).start()
+    await web.SockSite(runner, sock).start()
     try:
         yield room
     finally:

@@ -7,15 +7,11 @@ import asyncio
 import hashlib
 import hmac
 import json
-import ssl
-import sys
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 
 import pytest
-import trustme
 from aiohttp import ClientSession, web
 from channels import NOW, open_room
 from lxml import etree
@@ -532,50 +528,3 @@ async def test_the_permalink_names_no_hub():
         for path, named in (("", True), ("feed.rss", True), ("posts/a", False)):
             _, headers, _ = await room.get(path)
             assert ('rel="hub"' in headers["Link"]) is named
-
-
-@pytest.mark.parametrize("path", ["", "feed.atom", "feed.rss", "feed.json"])
-async def test_a_subscriber_that_is_not_ours_gets_each_release_signed_and_in_order(path, tmp_path):
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(tmp_path / "authority.pem")  # it gives secrets to hubs behind TLS only
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("127.0.0.1").configure_cert(tls)
-    async with open_room(websub=OPEN, pace=QUICK, tls=tls) as room:
-        theirs = await asyncio.create_subprocess_exec(
-            sys.executable,
-            Path(__file__).with_name("flask_subscriber.py"),
-            room.root + path,
-            tmp_path,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env={"REQUESTS_CA_BUNDLE": str(tmp_path / "authority.pem"), "PATH": "/usr/bin:/bin"},
-            limit=2**22,
-        )
-
-        async def told(event):
-            async with asyncio.timeout(20):
-                line = json.loads(await theirs.stdout.readline())
-            assert line.pop("event") == event
-            return line
-
-        try:
-            hub = room.root.replace("harbour/", "hub")
-            assert await told("discovered") == {"hub_url": hub, "topic_url": room.root + path}
-            assert await told("subscribe") == {"topic": room.root + path}
-            await settled(room)
-            [lease] = room.push.hub.leases
-            assert lease.secret
-            for number in range(1, 6):
-                await room.post(f"p{number}")
-                content = (await told("content"))["body"]
-                assert [f"About p{n}" in content for n in range(1, 7)] == [n <= number for n in range(1, 7)]
-                if number < 5:
-                    continue
-                theirs.stdin.write(b"unsubscribe\n")
-                assert await told("unsubscribe") == {"topic": room.root + path}
-                await settled(room)
-                assert not len(room.push.hub.leases)
-        finally:
-            theirs.kill()
-            await theirs.wait()
