@@ -20,9 +20,9 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	@touch $@
 	@echo "done: . $(VENV)/bin/activate, then newsreel-publisher --help"
 
-# What some tests drive: a browser and two feed readers. Tests whose tool is missing say so and are skipped.
+# What some tests drive: a browser and feed readers. Tests whose tool is missing say so and are skipped.
 tools:
-	@missing=""; for tool in chromium curl newsboat sfeed_update; do command -v $$tool >/dev/null || missing="$$missing $${tool%_update}"; done; \
+	@missing=""; for tool in chromium curl newsboat r2e:rss2email sfeed_update:sfeed; do command -v $${tool%:*} >/dev/null || missing="$$missing $${tool#*:}"; done; \
 	if [ -z "$$missing" ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "installing$$missing"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \

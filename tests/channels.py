@@ -61,7 +61,8 @@ class Room:
         )
 
     async def revise(self, slug, revision=2, **fields):
-        post = make_post(slug, self.said, title=f"About {slug}, corrected", facts={"revision": revision}, **fields)
+        fields = {"title": f"About {slug}, corrected"} | fields
+        post = make_post(slug, self.said, facts={"revision": revision}, **fields)
         await self.say(UpdateEvent(post=post.model_copy(update={"date_modified": post.date_published})))
 
     async def delete(self, *slugs):
