@@ -20,6 +20,8 @@ from publisher.desk import begin_live
 from publisher.library import Library, library_path
 from publisher.listening import ACCEPTED_AT_ONCE, BACKLOG, listen, raise_file_limit, url_of
 from publisher.log.opening import open_store
+from publisher.log.timed import TimedLog
+from publisher.metrics import Metrics
 from publisher.reel import Reel
 from publisher.render.snapshot import Address, Brand
 from publisher.scene import Billing
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from publisher.config import ChannelSettings, Settings
     from publisher.library import Shelf
     from publisher.log.contract import EventLog, LogStore
+    from publisher.measures import Histogram
     from publisher.sources.reading import Reading
     from publisher.token import Token
 
@@ -72,6 +75,7 @@ class Server:
         self._site: Site | None = None
         self._brand: Brand | None = None
         self._push: Push | None = None
+        self._appends: dict[str, Histogram] = {}
         self.channels: dict[str, Channel] = {}
         self.url = ""
         """The public URL of the server, without a trailing slash."""
@@ -118,6 +122,7 @@ class Server:
                 streams.trusted_proxies,
             ),
             compress_streams=streams.compress,
+            metrics=Metrics(self.channels, self._appends, self._push.hub) if server.metrics else None,
         )
         self._runner = web.AppRunner(
             self._site.application(),
@@ -184,7 +189,8 @@ class Server:
     async def _open(self, name: str, settings: ChannelSettings, steady: SteadyTime) -> Channel:
         assert self._store is not None  # noqa: S101 start() set it
         assert self._library is not None  # noqa: S101
-        log, shelf = self._store.channel(name), self._library.shelf(name)
+        log, shelf = TimedLog(self._store.channel(name)), self._library.shelf(name)
+        self._appends[name] = log.appends
         if settings.mode == "live":
             return await self._open_live(log, shelf, name, settings, steady)
         reading = self._readings[name]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from publisher.control import Control
     from publisher.library import Shelf
     from publisher.log.contract import EventLog
+    from publisher.measures import Histogram
     from publisher.projection import Timestamps
     from publisher.reel import Reel
     from publisher.render.snapshot import Address
@@ -94,6 +95,11 @@ class Channel:
         """Release the reel; returns at once where there is none."""
         if self._conductor is not None:
             await self._conductor.run(alarm, now)
+
+    @property
+    def lateness(self) -> Histogram | None:
+        """Tell how late releases were, None where nothing is conducted."""
+        return self._conductor.lateness if self._conductor is not None else None
 
     def clock(self, now: datetime) -> Clock | None:
         """Tell what the replay's clock shows now, None where there is no replay."""

@@ -14,8 +14,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from publisher.clock import ReplayClock
 from publisher.control import obey
 from publisher.log.contract import Draft, LogError, StaleAppendError
+from publisher.measures import Histogram
 from publisher.playhead import Playhead
 from publisher.score import GROUP, Score, next_step, opening
 from shared.event import ResetEvent
@@ -49,9 +51,13 @@ class Conductor:
 
     ``run`` is the loop for real time. ``open``, ``release`` and ``control`` are its steps, with the moment as an
     argument.
+
+    Attributes:
+        lateness: seconds from the moment at which each cue was due to its release.
     """
 
     def __init__(self, reel: Reel, score: Score, log: EventLog) -> None:
+        self.lateness = Histogram()
         self._reel = reel
         self._score = score
         self._log = log
@@ -130,8 +136,17 @@ class Conductor:
                 drafts, wake = next_step(self._head, self._reel, self._score, now)
                 if not drafts:
                     return wake
-                await self._write(drafts)
+                before = self._head
+                if await self._write(drafts):
+                    self._note_lateness(before, now)
             await asyncio.sleep(0)  # a log in memory never makes the loop wait: others have their turn all the same
+
+    def _note_lateness(self, before: Playhead, now: datetime) -> None:
+        if before.clock is not None:
+            clock = ReplayClock.of(before.clock)
+            for cue in self._reel.cues[before.out : self._head.out]:
+                due = clock.when(cue.elapsed)
+                self.lateness.observe((now - due).total_seconds() if due is not None else 0.0)
 
     # The log.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -116,6 +117,9 @@ class Editions:
         changed: gives when that last changed.
         cut: gives a snapshot cut down to what is new since an event, None where it cannot be; without it there are no
             deltas. A delta is told of by its number alone, so ``settings`` must say all else that entries depend on.
+
+    Attributes:
+        rendered, served: how often each document was made, and asked for.
         settings: other settings, other entries.
     """
 
@@ -135,6 +139,8 @@ class Editions:
         self._imprint = hashlib.sha256(f"{__version__} {settings!r}".encode()).hexdigest()[:8]
         self._current: Snapshot | None = None
         self._made: dict[str, Edition] = {}
+        self.rendered: Counter[str] = Counter()
+        self.served: Counter[str] = Counter()
         self._cuts: dict[tuple[str, int], Edition | None] = {}
 
     @property
@@ -146,9 +152,11 @@ class Editions:
 
     def get(self, name: str) -> Edition:
         """Give the current edition of a document, rendering it if nobody has asked for it since the last change."""
+        self.served[name] += 1
         if name not in self._made:
             printing = self._printings[name]
             body = printing.render(self.current)
+            self.rendered[name] += 1
             state = ""
             if self._cut is not None and printing.delta != "none":
                 state = f"{self.current.position}.{self._imprint}."

@@ -59,10 +59,10 @@ class Newsroom:
 
 
 @asynccontextmanager
-async def newsroom(tmp_path, channels=None, *, token=SECRET, log="log.db", port=0):
+async def newsroom(tmp_path, channels=None, *, token=SECRET, log="log.db", server=None):
     channels = channels or {"harbour": {"mode": "live", "title": "The harbour", "language": "en"}}
     table = {
-        "server": {"port": port, "public_url": "https://news.example"},
+        "server": {"port": 0, "public_url": "https://news.example"} | (server or {}),
         "log": {"url": f"sqlite:{tmp_path / log}"},
         "channels": channels,
     }

@@ -12,7 +12,7 @@ LIMIT = 400
 
 # From the ground up. A module imports from its own storey or from those below it; rooms named by their folder.
 STOREYS = [
-    {"clock", "when"},
+    {"clock", "when", "measures"},
     {"reel", "log", "render", "sources", "alarm", "token", "codings", "listening"},
     {"playhead"},
     {"score"},
@@ -23,6 +23,7 @@ STOREYS = [
     {"archives", "desk"},
     {"channel"},
     {"websub"},
+    {"metrics"},
     {"web"},
     {"app", "export"},
     {"commands"},

@@ -41,6 +41,7 @@ class ServerSettings(_Table):
     port: int = Field(default=8000, ge=0, le=65_535)
     public_url: Annotated[str, AfterValidator(lambda url: web_root(url) if url else "")] = ""
     heartbeat: Pause = timedelta(seconds=15)
+    metrics: bool = True
     token_file: OptionalPath = None
     publisher: Annotated[str, AfterValidator(clean_line)] = ""
     logo: Annotated[str, AfterValidator(lambda url: web_address(url) if url else "")] = ""

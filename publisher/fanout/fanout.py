@@ -90,6 +90,12 @@ class Fanout:
         """Count those who take no part in the rounds: they refuse, or are being brought forward."""
         return len(self._readers) - sum(group.size for group in self._groups.values())
 
+    @property
+    def lag(self) -> int:
+        """Tell how far, in sequence numbers, the reader who is furthest behind is from the head."""
+        behind = (self.head - reader.cursor for reader in self._readers if reader.group is None)
+        return max(behind, default=0)
+
     # Writing.
 
     def broadcast(self, frames: Sequence[EncodedFrame]) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from publisher.channel import Channel
+    from publisher.metrics import Metrics
     from publisher.token import Token
     from publisher.websub.hub import Hub
 
@@ -50,9 +51,11 @@ class Site:
         limits: Limits = Limits(),  # noqa: B008 frozen
         *,
         compress_streams: bool = True,
+        metrics: Metrics | None = None,
     ) -> None:
         self._channels = channels
         self._hub = hub
+        self._metrics = metrics
         self._token = token
         self._now = now
         self._streams: dict[str, Stream] = {}
@@ -74,6 +77,8 @@ class Site:
         app.router.add_get("/robots.txt", self._robots)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
+        if self._metrics is not None:
+            app.router.add_get("/metrics", self._expose)
         if self._hub is not None:
             app.router.add_post("/hub", partial(ask, hub=self._hub))
         app.router.add_get("/{channel}", self._slash)
@@ -180,6 +185,11 @@ class Site:
         if not self.ready:
             raise web.HTTPServiceUnavailable(text="the server is shutting down", headers={"Retry-After": "5"})
         return web.json_response({"status": "ready"})
+
+    async def _expose(self, request: web.Request) -> web.Response:
+        assert self._metrics is not None  # noqa: S101 the route is there
+        body, media_type = self._metrics.expose(request.headers.get("Accept", ""))
+        return web.Response(body=body, headers={"Content-Type": media_type, "Cache-Control": "no-store"})
 
     def _channel(self, request: web.Request) -> Channel:
         name = request.match_info["channel"]
