@@ -139,9 +139,10 @@ class Server:
         self._scheduler.add_job(self._prune, "interval", minutes=1, misfire_grace_time=None, coalesce=True)
         self._scheduler.add_job(self._push.sweep, "interval", minutes=1, misfire_grace_time=None, coalesce=True)
         self._push.start()
+        beat, life = server.heartbeat.total_seconds(), streams.life.total_seconds() if streams.life is not None else 0.0
+        self._site.reruns.beat, self._site.reruns.life = beat, life
         for channel_ in self.channels.values():
-            channel_.fanout.beat = server.heartbeat.total_seconds()
-            channel_.fanout.life = streams.life.total_seconds() if streams.life is not None else 0.0
+            channel_.fanout.beat, channel_.fanout.life = beat, life
             channel_.fanout.joining = streams.join
             self._begin(channel_.press.run(), f"press of {channel_.name}")
             alarm = SchedulerAlarm(self._scheduler, f"next cue of {channel_.name}", steady.now)
@@ -164,7 +165,10 @@ class Server:
         for site in list(self._runner.sites):
             await site.stop()
         seconds = self._settings.streams.drain_seconds
-        await asyncio.gather(*(channel.fanout.drain(seconds) for channel in self.channels.values()))
+        streams = [channel.fanout.drain(seconds) for channel in self.channels.values()]
+        if self._site is not None:
+            streams.append(self._site.reruns.drain(seconds))
+        await asyncio.gather(*streams)
 
     async def stop(self) -> None:
         """End in order, however far it was started: no more releases, the streams, no more connections, the log."""

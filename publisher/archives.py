@@ -45,15 +45,16 @@ class Archives:
         known = self._made.pop((number, form), None)
         if known is None or known[0] != version:
             snapshot = self._scene.archive(number)
-            known = version, snapshot, _render(snapshot, form)
+            known = version, snapshot, render(snapshot, form)
         if len(self._made) >= KEPT:
             del self._made[next(iter(self._made))]
         self._made[number, form] = known
         return known[1:]
 
 
-def _render(snapshot: Snapshot, form: Form) -> Edition:
-    media_type, render = _FORMS[form]
+def render(snapshot: Snapshot, form: Form) -> Edition:
+    """Render an archive document."""
+    media_type, write = _FORMS[form]
     facts = [post.newsreel for post in snapshot.posts], [stone.deletion.newsreel for stone in snapshot.deleted]
     changes = [fact.released_at for kind in facts for fact in kind if fact.released_at is not None]
-    return Edition(render(snapshot), media_type, max(changes, default=snapshot.updated))
+    return Edition(write(snapshot), media_type, max(changes, default=snapshot.updated))

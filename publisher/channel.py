@@ -81,6 +81,12 @@ class Channel:
         """Tell the channel's path segment."""
         return self.address.channel
 
+    @property
+    def finished(self) -> bool:
+        """Tell whether the story is whole: an archive, or a replay that has ended, unless its clock is moved."""
+        clock = self.press.clock
+        return self.press.billing.mode == "archive" or (clock is not None and clock.state == "ended")
+
     async def open(self, now: datetime) -> None:
         """Take up where the log stands: the conductor first, so that nobody is told of an end that is none.
 

@@ -100,7 +100,7 @@ class Press:
         if self.shelf.head < oldest - 1:
             # The library lacks events that the log has forgotten. What it still knows is filed anew: the marks that
             # outlive pruning, then all the rest.
-            self.shelf.clear()
+            self.shelf.clear(oldest - 1)
             marks = [await self._log.latest(kind) for kind in _MARKS]
             pruned = [mark for mark in marks if mark is not None and mark.seq < oldest]
             self.shelf.file(sorted(pruned, key=lambda mark: mark.seq))

@@ -118,6 +118,11 @@ class Scene:
         return ReplayFacts(run=clock.run, speed=clock.speed) if clock is not None else None
 
     @property
+    def changed(self) -> datetime:
+        """Tell when what it shows last changed."""
+        return self.view.changed or self.billing.opened
+
+    @property
     def set_clock(self) -> ClockEvent | None:
         """Give the replay's clock as it was last set; None where there is no replay, even if there was one before."""
         return self.shelf.clock if self.billing.mode == "replay" else None
@@ -179,7 +184,7 @@ class Scene:
             subtitle=self.subtitle(clock.speed if clock is not None else 1),
             language=billing.language,
             authors=_by_name(view.authors()),
-            updated=self._updated(posts, stones, view.changed or billing.opened),
+            updated=self._updated(posts, stones, self.changed),
             posts=posts,
             position=self.position(view.head),
             complete=complete,

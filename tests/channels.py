@@ -93,8 +93,10 @@ class Room:
 
 
 @asynccontextmanager
-async def open_room(*, window=100, mode="replay", timestamps="shifted", websub=None, leases=":memory:", pace=None):
-    """Serve a channel for the length of a block; with settings of ``websub`` it has a hub."""
+async def open_room(
+    *, window=100, mode="replay", timestamps="shifted", websub=None, leases=":memory:", pace=None, now=lambda: NOW
+):
+    """Serve a channel for the length of a block; with settings of ``websub`` it has a hub. ``now`` is reruns' time."""
     sock = socket.create_server(("127.0.0.1", 0))
     server = f"http://127.0.0.1:{sock.getsockname()[1]}"
     hubs = hubs_of(websub, server) if websub is not None else ()
@@ -104,7 +106,7 @@ async def open_room(*, window=100, mode="replay", timestamps="shifted", websub=N
     if websub is not None:
         room.push = Push.open(websub, server, leases, [room.channel], now=lambda: room.now, pace=pace)
         room.push.start()
-    site = Site({"harbour": room.channel}, lambda: NOW, hub=room.push.hub if room.push else None)
+    site = room.site = Site({"harbour": room.channel}, now, hub=room.push.hub if room.push else None)
     runner = web.AppRunner(site.application(), handler_cancellation=True, shutdown_timeout=5, access_log=None)
     await runner.setup()
     await web.SockSite(runner, sock).start()

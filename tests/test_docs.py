@@ -9,7 +9,8 @@ import click
 import pytest
 
 from publisher.cli import publisher
-from shared.event import ResetReason
+from publisher.rerun import PARAMETERS
+from shared.event import ClockState, ResetReason
 from shared.post import Post, PostFacts
 from subscriber.cli import command as subscriber
 
@@ -37,6 +38,11 @@ def test_the_protocol_lists_every_member_of_an_item():
     assert first_column("member of an item's `_newsreel`") == set(PostFacts.model_fields)
     listed = set(re.findall(r"`(\w+)`", re.search(r"Items are JSON Feed 1.1: (.*?)\.", PROTOCOL, re.DOTALL)[1]))
     assert listed == set(Post.model_fields) - {"newsreel"}
+
+
+def test_the_protocol_lists_every_parameter_of_a_rerun_and_every_state_of_its_clock():
+    assert first_column("parameter of a rerun") == set(PARAMETERS)
+    assert first_column("state of a rerun's clock") == set(get_args(ClockState))
 
 
 def commands(text):

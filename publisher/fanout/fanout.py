@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from publisher.fanout.counts import Counts
 from publisher.fanout.group import Group
@@ -14,11 +14,13 @@ from publisher.fanout.ring import Ring
 from shared.sse import HEARTBEAT, encode_comment, encode_retry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 
     from publisher.fanout.form import Form
     from publisher.fanout.frames import EncodedFrame, Sieve
     from publisher.fanout.reader import Reader, Why
+
+T = TypeVar("T")
 
 RETRY_MS = 2_000
 """Reconnection time that streams begin with; it grows by up to as much again where a stream is ended by the server."""
@@ -211,16 +213,7 @@ class Fanout:
 
     async def drain(self, seconds: float) -> None:
         """Dismiss the readers spread over ``seconds``, in no order; the last of them is gone when this returns."""
-        readers = list(self._readers)
-        random.shuffle(readers)
-        seconds = min(seconds, len(readers) / DRAINED_A_SECOND)
-        begin = time.monotonic()
-        for place, reader in enumerate(readers):
-            wait = begin + seconds * place / len(readers) - time.monotonic()
-            if wait > 0:
-                await asyncio.sleep(wait)
-            elif not place % 100:
-                await asyncio.sleep(0)
+        async for reader in spread(self._readers, seconds):
             if reader.fanout is self:
                 self.dismiss(reader, "drain")
         self.close()
@@ -268,3 +261,18 @@ class Fanout:
             if reader.expires < now and reader.fanout is self:
                 self.dismiss(reader, "life")
             yield
+
+
+async def spread(streams: Iterable[T], seconds: float) -> AsyncGenerator[T, None]:
+    """Give streams that are to be ended, in no order and spread over ``seconds``; few of them take less time."""
+    several = list(streams)
+    random.shuffle(several)
+    seconds = min(seconds, len(several) / DRAINED_A_SECOND)
+    begin = time.monotonic()
+    for place, stream in enumerate(several):
+        wait = begin + seconds * place / len(several) - time.monotonic()
+        if wait > 0:
+            await asyncio.sleep(wait)
+        elif not place % 100:
+            await asyncio.sleep(0)
+        yield stream

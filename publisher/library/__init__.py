@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from publisher.library.filed import Cache, Filed
-from publisher.library.history import Past
+from publisher.library.history import History, Past
 from publisher.library.shelf import Shelf
 from publisher.library.stacks import LibraryError, Stacks
 from publisher.log.opening import log_path
@@ -16,7 +16,7 @@ from publisher.log.opening import log_path
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Filed", "Library", "LibraryError", "Past", "Shelf", "library_path"]
+__all__ = ["Filed", "History", "Library", "LibraryError", "Past", "Shelf", "library_path"]
 
 CACHED_POSTS = 2048
 """Posts kept parsed, over all channels: parsing and cleaning one costs 30 µs, a window holds 100."""

@@ -102,6 +102,17 @@ class History:
             return None
         return self._version(row[0])
 
+    def event(self, seq: int) -> Filed:
+        """Give what an event that is on the timeline brought."""
+        return self._version(seq)
+
+    def withdrawal(self) -> tuple[int, datetime] | None:
+        """Tell which event last withdrew a post, and when; None if none did."""
+        row = self._execute(
+            "SELECT seq, released FROM version WHERE take = ? AND withdrawn ORDER BY seq DESC LIMIT 1", (self.take,)
+        ).fetchone()
+        return (row[0], datetime.fromisoformat(row[1])) if row else None
+
     def events(self, after: int, upto: int, limit: int) -> list[Filed]:
         """List what happened after the event ``after`` and until ``upto``, in order."""
         rows = self._execute(

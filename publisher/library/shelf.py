@@ -28,6 +28,7 @@ class Shelf:
         clock: the replay's clock as it was last set, None where there is none.
         last_reset: sequence number and event of the newest reset, None before any.
         history: of the present take: what stood when. Another object after a reset.
+        lost: sequence number up to which the log had forgotten its events when the shelf was filed from it; 0 if none.
     """
 
     def __init__(self, stacks: Stacks, cache: Cache, channel: str, epoch: str) -> None:
@@ -39,12 +40,12 @@ class Shelf:
             self._begin()
         self._load()
 
-    def _begin(self) -> None:
+    def _begin(self, lost: int = 0) -> None:
         """Make the shelf's row, unless it is there."""
         known = self._execute("SELECT id FROM shelf WHERE channel = ?", (self._channel,)).fetchone()
         if known is None:
             take = self._stacks.begin_take()
-            self._execute("INSERT INTO shelf (channel, take) VALUES (?, ?)", (self._channel, take))
+            self._execute("INSERT INTO shelf (channel, take, lost) VALUES (?, ?, ?)", (self._channel, take, lost))
 
     def _execute(self, statement: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
         return self._stacks.execute(statement, values)
@@ -52,7 +53,8 @@ class Shelf:
     def _load(self) -> None:
         """Take over what the file says."""
         row = self._execute(
-            "SELECT id, take, head, posts, releases, axis, changed, reset_seq, reset FROM shelf WHERE channel = ?",
+            "SELECT id, take, head, posts, releases, axis, changed, reset_seq, reset, lost FROM shelf "
+            "WHERE channel = ?",
             (self._channel,),
         ).fetchone()
         self._id: int
@@ -60,7 +62,8 @@ class Shelf:
         self._releases: int  # first releases in this take, those of posts that are gone by now included
         self._axis: int | None  # story time of the latest event of this take, in microseconds; None before any
         self.head: int
-        self._id, take, self.head, self._posts, self._releases, self._axis, changed, reset_seq, reset = row
+        self.lost: int
+        self._id, take, self.head, self._posts, self._releases, self._axis, changed, reset_seq, reset, self.lost = row
         self.history = self._history_of(take)
         self.changed = datetime.fromisoformat(changed) if changed else None
         self.last_reset = (reset_seq, ResetEvent.model_validate_json(reset)) if reset else None
@@ -99,13 +102,17 @@ class Shelf:
             self._load()
             raise
 
-    def clear(self) -> None:
-        """Empty the shelf, to be filed anew from the log's oldest event: it is behind what the log still holds."""
+    def clear(self, lost: int = 0) -> None:
+        """Empty the shelf, to be filed anew from the log's oldest event: it is behind what the log still holds.
+
+        Args:
+            lost: sequence number up to which the log has forgotten.
+        """
         with self._stacks.transaction():
             self._stacks.end_take(self.history.take)
             self._execute("DELETE FROM clock WHERE shelf = ?", (self._id,))
             self._execute("DELETE FROM shelf WHERE id = ?", (self._id,))
-            self._begin()
+            self._begin(lost)
         self._load()
 
     def _save(self) -> None:

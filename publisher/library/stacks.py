@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 APPLICATION_ID = 0x6E726C62  # "nrlb"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 SWEPT_VERSIONS = 100
 """Versions of ended takes that are deleted with each filing, so that the reset of a long story never stops the loop."""
 
@@ -36,7 +36,8 @@ _TABLES = (
         axis INTEGER,
         changed TEXT,
         reset_seq INTEGER,
-        reset TEXT
+        reset TEXT,
+        lost INTEGER NOT NULL
     )""",
     # A row an event: a version of a post, or a tombstone, which has no post. ``first_seq`` is the event that first
     # released the post; that event's own row knows when the post was ``gone``. ``axis`` is the effective story time in
@@ -63,6 +64,7 @@ _TABLES = (
     "CREATE INDEX version_of_post ON version (take, slug, seq)",
     "CREATE INDEX version_born ON version (take, seq, gone, slug) WHERE seq = first_seq",
     "CREATE INDEX version_slot ON version (take, ordinal) WHERE seq = first_seq",
+    "CREATE INDEX version_withdrawn ON version (take, seq) WHERE withdrawn",
     "CREATE INDEX version_gone ON version (take, releases, seq) WHERE post IS NULL",
     "CREATE TABLE author (id INTEGER PRIMARY KEY, take INTEGER NOT NULL, author TEXT NOT NULL, UNIQUE (take, author))",
     # Who wrote the post that was first released at ``first_seq``, from the event ``since`` to before ``until``.

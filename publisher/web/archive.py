@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
 
+from publisher.archives import render
 from publisher.web.documents import respond
 
 if TYPE_CHECKING:
     from publisher.channel import Channel
     from publisher.render.snapshot import Form, Snapshot
+    from publisher.web.view import View
 
 MAX_AGE = 3600
 """Seconds for which caches may keep an archive document: it changes only where one of its posts is mended or goes."""
@@ -39,6 +41,17 @@ async def archive(request: web.Request, channel: Channel) -> web.Response:
         raise web.HTTPNotFound(text=f"{channel.name} has no archive document {number} yet")
     snapshot, edition = found
     return await respond(request, edition, links=_links(snapshot, form), max_age=MAX_AGE)
+
+
+async def archive_of(request: web.Request, view: View) -> web.Response:
+    """Answer the same for a rerun, or for a channel as it stood: numbers count what is out there by then."""
+    number, form = int(request.match_info["number"]), cast("Form", request.match_info["form"])
+    if number == view.scene.archives + 1:
+        raise web.HTTPTemporaryRedirect(f"../feed.{form}{view.address.query}", headers=_OPEN)
+    if number > view.scene.archives:
+        raise web.HTTPNotFound(text=f"{view.address.channel} has no archive document {number} yet")
+    snapshot = view.scene.archive(number)
+    return await respond(request, render(snapshot, form), links=_links(snapshot, form), max_age=view.max_age)
 
 
 def _links(snapshot: Snapshot, form: Form) -> str:

@@ -10,14 +10,17 @@ from aiohttp import web
 from publisher.editions import PRINTINGS, Edition
 from publisher.render.opml import channels_opml
 from publisher.render.page import ICON, Listing, channels_page, post_page
+from publisher.reruns import Reruns
 from publisher.web import desk
-from publisher.web.archive import archive
+from publisher.web.archive import archive, archive_of
 from publisher.web.clock import set_clock, show_clock
 from publisher.web.documents import channel_links, preferred, respond
 from publisher.web.doors import Doors, Limits
 from publisher.web.hub import ask
 from publisher.web.problems import problems
+from publisher.web.rerunning import RerunStreams
 from publisher.web.stream import Stream
+from publisher.web.view import View, rerun_of, view_of
 from shared.wire import HTML, OPML
 
 if TYPE_CHECKING:
@@ -62,12 +65,17 @@ class Site:
         self._compress = compress_streams
         self.doors = Doors(limits)
         self._opened = now()
+        self.reruns = Reruns(now)
+        self._rerun_streams = RerunStreams(self.reruns, self.doors, compress=compress_streams)
+        for channel in channels.values():
+            channel.press.listeners.append(partial(self.reruns.pressed, channel))
         self.ready = True
         """False while the server drains: ``/readyz`` then answers 503."""
 
     def application(self) -> web.Application:
         """Make the aiohttp application."""
         app = web.Application(middlewares=[problems])
+        app.on_shutdown.append(self._shut)
         if self._token is not None:
             app[desk.TOKEN] = self._token
         app.router.add_get("/", self._index)
@@ -117,28 +125,33 @@ class Site:
     def _changed(self) -> datetime:
         return max((channel.press.changed for channel in self._channels.values()), default=self._opened)
 
+    async def _shut(self, _app: web.Application) -> None:
+        self.reruns.close()
+
     async def _page(self, request: web.Request) -> web.Response:
-        channel = self._channel(request)
-        return await respond(
-            request, channel.editions.get("page"), links=channel_links(channel.address, channel.address.page)
-        )
+        view = self._view(request)
+        links = channel_links(view.address, view.address.page)
+        return await respond(request, view.edition("page"), links=links, max_age=view.max_age)
 
     async def _document(self, request: web.Request) -> web.Response:
-        channel = self._channel(request)
+        view = self._view(request)
         name = request.match_info["document"]
-        editions = channel.editions
-        return await respond(
-            request,
-            editions.get(name),
-            links=channel_links(channel.address, channel.address.root + name),
-            since=lambda tag: editions.since(name, tag),
-        )
+        links = channel_links(view.address, f"{view.address.root}{name}{view.address.query}")
+        since = (lambda tag: editions.since(name, tag)) if (editions := view.editions) is not None else None
+        return await respond(request, view.edition(name), links=links, max_age=view.max_age, since=since)
 
     async def _archive(self, request: web.Request) -> web.Response:
+        if "rerun" in request.query or "at" in request.query:
+            return await archive_of(request, self._view(request))
         return await archive(request, self._channel(request))
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         channel = self._channel(request)
+        rerun = rerun_of(request, channel, self._now())
+        if rerun is not None:
+            return await self._rerun_streams.serve(request, channel, rerun, self._now())
+        if "at" in request.query:
+            raise web.HTTPBadRequest(text="at: a stream does not stand still; ask the page or a feed")
         if channel.name not in self._streams:
             self._streams[channel.name] = Stream(channel, self._now, self.doors, compress=self._compress)
         return await self._streams[channel.name].serve(request)
@@ -150,24 +163,24 @@ class Site:
         return await set_clock(request, self._channel(request), self._now)
 
     async def _post(self, request: web.Request) -> web.Response:
-        channel = self._channel(request)
+        view, name = self._view(request), request.match_info["channel"]
         slug = request.match_info["post"]
-        filed = channel.press.shelf.find(slug)
+        filed = view.scene.view.find(slug)
         if filed is None:
-            raise web.HTTPNotFound(text=f"{channel.name} has no post {slug[:80]!r}; it may not be out yet")
-        post = channel.press.scene.project(filed)
+            raise web.HTTPNotFound(text=f"{name} has no post {slug[:80]!r}; it may not be out yet")
+        post = view.scene.project(filed)
         if post is None:
-            raise web.HTTPGone(text=f"the post {slug[:80]!r} of {channel.name} was taken away")
+            raise web.HTTPGone(text=f"the post {slug[:80]!r} of {name} was taken away")
         # Its own dates: what else is released changes nothing here.
-        changed = max(filed.released, channel.press.billing.opened)
+        changed = max(view.scene.moments(filed)[1], view.scene.billing.opened)
         if preferred(request.headers.get("Accept"), (HTML, JSON)) == JSON:
             body, media_type = post.to_json(), JSON
         else:
-            body, media_type = post_page(channel.editions.current, post), HTML
-            changed = max(changed, channel.press.announced)  # the page names the story, and a replay's speed
+            body, media_type = post_page(view.snapshot(), post), HTML
+            changed = max(changed, view.announced)  # the page names the story, and a replay's speed
         edition = Edition(body, f"{media_type}; charset=utf-8", changed)
-        links = channel_links(channel.address, channel.address.post(slug))
-        return await respond(request, edition, links=links, vary=("Accept",))
+        links = channel_links(view.address, view.address.post(slug))
+        return await respond(request, edition, links=links, max_age=view.max_age, vary=("Accept",))
 
     async def _take(self, request: web.Request) -> web.Response:
         return await desk.post(request, self._channel(request), self._now)
@@ -190,6 +203,9 @@ class Site:
         assert self._metrics is not None  # noqa: S101 the route is there
         body, media_type = self._metrics.expose(request.headers.get("Accept", ""))
         return web.Response(body=body, headers={"Content-Type": media_type, "Cache-Control": "no-store"})
+
+    def _view(self, request: web.Request) -> View:
+        return view_of(request, self._channel(request), self.reruns, self._now())
 
     def _channel(self, request: web.Request) -> Channel:
         name = request.match_info["channel"]

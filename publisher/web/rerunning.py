@@ -1,0 +1,58 @@
+"""The stream of a rerun: joined, filtered and resumed as every stream is; only where it comes from is another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from publisher.fanout import RETRY_MS
+from publisher.rerun import RerunError
+from publisher.show import Viewer
+from publisher.web.connection import HEADERS, Connection
+from publisher.web.stream import position_of, sieve_of
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from publisher.channel import Channel
+    from publisher.rerun import Rerun
+    from publisher.reruns import Reruns
+    from publisher.web.doors import Doors
+
+
+class RerunStreams:
+    """The streams of all reruns, for every reader who asks for one."""
+
+    def __init__(self, reruns: Reruns, doors: Doors, *, compress: bool = True) -> None:
+        self._reruns = reruns
+        self._doors = doors
+        self._compress = compress
+
+    async def serve(self, request: web.Request, channel: Channel, rerun: Rerun, now: datetime) -> web.StreamResponse:
+        """Answer one reader. The stream lives on when this returns: the reruns end it, or the reader does."""
+        sieve, position = sieve_of(request), position_of(request)
+        try:
+            show = self._reruns.show(channel, rerun)
+        except RerunError as error:
+            raise web.HTTPBadRequest(text=str(error)) from None
+        way, reason = show.playback.join(position, now)
+        if way == "over":
+            return web.Response(status=204, headers={"Cache-Control": "no-cache", "Access-Control-Allow-Origin": "*"})
+        if request.method == "HEAD":
+            return web.StreamResponse(headers=HEADERS)
+        left = self._doors.admit(request)
+        try:
+            connection = await Connection.open(request, compress=self._compress)
+        except BaseException as error:
+            left()
+            if isinstance(error, ConnectionResetError):
+                return web.StreamResponse()  # it left before the stream began
+            raise
+        viewer = Viewer(show, connection, sieve, reason, left)
+        if way == "go-on" and position is not None:
+            # Who comes back to the stream was told by it what the clock shows; who comes from a document was not.
+            viewer.go_on(position, "playing" if request.headers.get("Last-Event-ID") else None)
+        connection.driver = viewer
+        self._reruns.enter(viewer, RETRY_MS)
+        return connection.answer()

@@ -1,0 +1,117 @@
+"""Which view of its channel a request asks for: as it stands, as it stood (``?at=``), or a rerun (``?rerun=``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from publisher.editions import PRINTINGS, Edition
+from publisher.playback import AsOf
+from publisher.rerun import PARAMETERS, Rerun, RerunError, parse_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from publisher.channel import Channel
+    from publisher.editions import Editions
+    from publisher.render.snapshot import Address, Snapshot
+    from publisher.reruns import Reruns
+    from publisher.scene import Scene
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What to answer from.
+
+    Attributes:
+        scene: what stands, and how it is shown.
+        snapshot: gives what documents show.
+        edition: gives a document by its name in ``PRINTINGS``.
+        announced: when last changed what the page of one post shows of its channel.
+        max_age: seconds for which nothing can change any of it; None where something may at any moment.
+        editions: of the channel as it stands, which know their forerunners.
+    """
+
+    scene: Scene
+    snapshot: Callable[[], Snapshot]
+    edition: Callable[[str], Edition]
+    announced: datetime
+    max_age: int | None
+    editions: Editions | None = None
+
+    @property
+    def address(self) -> Address:
+        """Where it is found."""
+        return self.scene.projection.address
+
+
+def view_of(request: web.Request, channel: Channel, reruns: Reruns, now: datetime) -> View:
+    """Find the view that a request for a document asks for.
+
+    Raises:
+        web.HTTPBadRequest: parameters that cannot be read, or that go together with nothing here.
+        web.HTTPSeeOther: ``rerun=now`` on the page: the same with the moment written in.
+    """
+    rerun = rerun_of(request, channel, now)
+    try:
+        if rerun is not None:
+            if request.query["rerun"] == "now":
+                reruns.playback(channel, rerun)  # so that what is wrong is said where it was written
+                raise web.HTTPSeeOther(
+                    rerun.query, headers={"Cache-Control": "no-store", "Access-Control-Allow-Origin": "*"}
+                )
+            return _rerun(channel, rerun, reruns, now)
+        if "at" in request.query:
+            return _as_of(channel, AsOf(channel, parse_at(request.query["at"])), reruns)
+    except RerunError as error:
+        raise web.HTTPBadRequest(text=str(error)) from None
+    press, editions = channel.press, channel.editions
+    return View(press.scene, lambda: editions.current, editions.get, press.announced, None, editions)
+
+
+def rerun_of(request: web.Request, channel: Channel, now: datetime) -> Rerun | None:
+    """Read a request's rerun, None if it asks for none. Only the page may be asked for one that begins ``now``.
+
+    Raises:
+        web.HTTPBadRequest: it cannot be read, or its moment is not written in.
+    """
+    query = request.query
+    several = next((name for name in (*PARAMETERS, "at") if len(query.getall(name, ())) > 1), None)
+    if several is not None:
+        raise web.HTTPBadRequest(text=f"{several}: is given more than once")
+    if "at" in query and "rerun" in query:
+        raise web.HTTPBadRequest(text="at, rerun: one shows a moment, the other plays; give one of them")
+    try:
+        rerun = Rerun.parse(query, now)
+    except RerunError as error:
+        raise web.HTTPBadRequest(text=str(error)) from None
+    tail = request.path.split("/", 2)[2]
+    if rerun is not None and query["rerun"] == "now" and tail:
+        fixed = f"{channel.address.root}{tail}{rerun.query}"
+        raise web.HTTPBadRequest(text=f"rerun: now would begin anew each time that this is asked for; use {fixed}")
+    return rerun
+
+
+def _rerun(channel: Channel, rerun: Rerun, reruns: Reruns, now: datetime) -> View:
+    playback = reruns.playback(channel, rerun)
+    showing = playback.at(now)
+    facts = (channel.name, playback.epoch, showing.view.head, showing.state)
+    return _kept(showing, facts, reruns, playback.max_age(now))
+
+
+def _as_of(channel: Channel, scene: AsOf, reruns: Reruns) -> View:
+    facts = (channel.name, scene.epoch, scene.take, scene.view.head, scene.changed, scene.title(over=False))
+    return _kept(scene, (*facts, scene.projection.address.query), reruns, scene.max_age)
+
+
+def _kept(scene: Scene, facts: tuple[object, ...], reruns: Reruns, max_age: int | None) -> View:
+    def edition(name: str) -> Edition:
+        printing = PRINTINGS[name]
+        return reruns.edition(
+            (*facts, name), lambda: Edition(printing.render(scene.snapshot()), printing.media_type, scene.changed)
+        )
+
+    return View(scene, scene.snapshot, edition, scene.changed, max_age)
