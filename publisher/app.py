@@ -216,13 +216,10 @@ class Server:
             await release_all(reel, log, steady.now())
             channel = Channel(log, shelf, address, billing, settings.dates)
         else:
-            begin = reel.locate(settings.begin) if settings.begin is not None else 0.0
-            if settings.begin is not None and begin >= reel.duration:
-                end = spoken(reel.story_time(reel.duration))
-                raise NothingToReplayError(f"channel {name}: it would begin at its end, {end}; give an earlier from")
-            score = Score(settings.speed, begin, None, settings.loop, settings.loop_pause)
-            conductor = Conductor(reel, score, log)
-            channel = Channel(log, shelf, address, billing, settings.dates, reel=reel, conductor=conductor)
+            conductor = Conductor(reel, _score(name, settings, reel), log)
+            channel = Channel(
+                log, shelf, address, billing, settings.dates, reel=reel, conductor=conductor, ids=settings.loop_ids
+            )
         await channel.open(steady.now())
         return channel
 
@@ -267,3 +264,15 @@ class Server:
                 # An archive never grows, and what it forgot would be released again at the next start.
                 if self._settings.channels[name].mode != "archive":
                     await channel.prune(keep)
+
+
+def _score(name: str, settings: ChannelSettings, reel: Reel) -> Score:
+    begin = reel.locate(settings.begin) if settings.begin is not None else 0.0
+    asked = "from"
+    if settings.lead and (lead := reel.lead(settings.lead)) >= begin:
+        begin, asked = lead, "lead"
+    if begin >= reel.duration and (settings.begin is not None or settings.lead):
+        end = spoken(reel.story_time(reel.duration))
+        mend = "give an earlier from" if asked == "from" else "give a smaller lead"
+        raise NothingToReplayError(f"channel {name}: it would begin at its end, {end}; {mend}")
+    return Score(settings.speed, begin, settings.start, settings.loop, settings.loop_pause)

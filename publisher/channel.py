@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from publisher.library import Shelf
     from publisher.log.contract import EventLog
     from publisher.measures import Histogram
-    from publisher.projection import Timestamps
+    from publisher.projection import Ids, Timestamps
     from publisher.reel import Reel
     from publisher.render.snapshot import Address
     from publisher.scene import Billing
@@ -64,11 +64,12 @@ class Channel:
         reel: Reel | None = None,
         conductor: Conductor | None = None,
         live_take: int | None = None,
+        ids: Ids = "same",
     ) -> None:
         self.address = address
         self.log = log
         self.fanout = Fanout()
-        self.press = Press(log, shelf, Projection(address, timestamps), billing, self.fanout)
+        self.press = Press(log, shelf, Projection(address, timestamps, ids), billing, self.fanout)
         self.editions = self.press.editions
         self.archives = Archives(self.press.scene)
         self.reel = reel

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from publisher.commands.check import check
+from publisher.commands.clock import clock
 from publisher.commands.convert import convert
 from publisher.commands.export import export_
 from publisher.commands.replay import replay
@@ -27,7 +28,7 @@ def publisher() -> None:
     """  # noqa: D301 \b is click's mark for a paragraph to be left as it is
 
 
-for command in (replay, serve, check, convert, export_):
+for command in (replay, clock, serve, check, convert, export_):
     publisher.add_command(command)
 
 

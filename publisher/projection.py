@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from shared.post import Post, ReplayFacts
 
 Timestamps = Literal["shifted", "original"]
+Ids = Literal["same", "anew"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,20 @@ class Projection:
     """How one channel shows its posts.
 
     ``timestamps``: ``shifted`` dates entries by their release and tells the story time in the body's last line;
-    ``original`` dates them by the story.
+    ``original`` dates them by the story. ``ids``: posts have the ``same`` in each round of a replay, or ones that are
+    made ``anew``, so that readers who hide an id that they know show them again.
     """
 
     address: Address
     timestamps: Timestamps
+    ids: Ids = "same"
+
+    def slug(self, slug: str, replay: ReplayFacts | None) -> str:
+        """Give the name of a post in ids and permalinks: its slug, with the round where ids are made anew.
+
+        No slug has a ``~``, which a URI takes as it is (RFC 3986, section 2.3).
+        """
+        return f"{slug}~{replay.run}" if self.ids == "anew" and replay is not None else slug
 
     def post(
         self,
@@ -63,8 +73,8 @@ class Projection:
             }
         )
         changes: dict[str, object] = {
-            "id": self.address.tag(post.id),
-            "url": self.address.post(post.id),
+            "id": self.address.tag(self.slug(post.id, replay)),
+            "url": self.address.post(self.slug(post.id, replay)),
             "title": post.heading,
             "newsreel": facts,
         }
@@ -81,7 +91,7 @@ class Projection:
     ) -> Deletion:
         """Give the released form of a deletion."""
         return Deletion(
-            id=self.address.tag(post_id),
+            id=self.address.tag(self.slug(post_id, replay)),
             newsreel=DeletionFacts(
                 channel=self.address.channel,
                 position=str(position),

@@ -128,6 +128,11 @@ class Reel:
         """Count the cues that are due at ``elapsed`` seconds."""
         return bisect_right(self._elapsed, elapsed)
 
+    def lead(self, posts: int) -> float:
+        """Tell where on the reel the first so many posts are out, in elapsed seconds."""
+        places = [cue.elapsed for cue in self.cues if isinstance(cue.event, PostEvent)]
+        return places[min(posts, len(places)) - 1] if posts > 0 and places else 0.0
+
     def due(self, after: int, upto: float) -> Sequence[Cue]:
         """List the cues from index ``after`` on that are due at ``upto`` elapsed seconds."""
         return self.cues[after : bisect_right(self._elapsed, upto, lo=min(after, len(self.cues)))]

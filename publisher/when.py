@@ -81,6 +81,26 @@ def parse_duration(text: str) -> timedelta:
         raise WhenError(f"{text!r} is longer than any story") from None
 
 
+def parse_start(text: str) -> datetime | None:
+    """Read the wall-clock moment at which something is to begin: ``2026-01-31T19:42-05:00``; None for ``now``.
+
+    Without an offset it is meant in this machine's zone.
+
+    Raises:
+        WhenError: the text is neither, or a date without a time.
+    """
+    text = text.strip()
+    if text == "now":
+        return None
+    try:
+        moment = datetime.fromisoformat(text) if len(text) > len("2026-01-31") else None
+        if moment is not None:
+            return moment if moment.tzinfo else moment.astimezone()
+    except (ValueError, OverflowError):
+        pass
+    raise WhenError(f"{text!r} is no moment to start at; write now, or a date and time such as 2026-01-31T19:42-05:00")
+
+
 def parse_speed(text: str) -> float:
     """Read ``60``, ``60x``, ``0.5``.
 

@@ -9,9 +9,11 @@ import click
 import pytest
 
 from publisher.cli import publisher
+from publisher.control import Control
 from publisher.rerun import PARAMETERS
 from shared.event import ClockState, ResetReason
 from shared.post import Post, PostFacts
+from shared.wire import Standing
 from subscriber.cli import command as subscriber
 
 ROOT = Path(__file__).parent.parent
@@ -76,3 +78,8 @@ def test_the_changelog_knows_this_version():
     from shared import __version__
 
     assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_the_protocol_lists_every_member_of_a_clock_and_of_a_control():
+    assert first_column("member of a clock") == set(Standing.model_fields) - {"state", "speed", "story_time", "run"}
+    assert first_column("member of a control") == set(Control.model_fields)

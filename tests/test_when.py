@@ -1,10 +1,10 @@
 """What people write for durations, speeds and moments."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from publisher.when import When, WhenError, parse_duration, parse_speed, spoken_duration, spoken_speed
+from publisher.when import When, WhenError, parse_duration, parse_speed, parse_start, spoken_duration, spoken_speed
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,22 @@ def test_durations_as_people_write_them(seconds, said):
 def test_speeds_as_people_write_them():
     assert spoken_speed(60.0) == "60×"
     assert spoken_speed(0.5) == "0.5×"
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [("now", None), ("2026-01-31T19:42-05:00", "2026-02-01T00:42:00+00:00"),
+     ("2026-01-31 19:42Z", "2026-01-31T19:42:00+00:00")],
+)  # fmt: skip
+def test_moments_to_start_at(text, moment):
+    assert parse_start(text) == (datetime.fromisoformat(moment) if moment else None)
+
+
+def test_a_moment_without_an_offset_is_meant_in_the_zone_of_the_machine():
+    assert parse_start("2026-01-31T19:42") == datetime(2026, 1, 31, 19, 42).astimezone()
+
+
+@pytest.mark.parametrize("text", ["", "later", "2026-01-31", "21:30", "+10m", "2026-13-01T00:00"])
+def test_no_moments_to_start_at(text):
+    with pytest.raises(WhenError, match="write now, or a date and time"):
+        parse_start(text)

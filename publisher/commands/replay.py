@@ -11,7 +11,7 @@ from publisher.commands.running import run_server
 from publisher.config import arguments
 from publisher.intake import channel_name, read_sources
 from publisher.token import Token
-from publisher.when import When, parse_duration, parse_speed
+from publisher.when import When, parse_duration, parse_speed, parse_start
 from shared.command import common_options
 
 if TYPE_CHECKING:
@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     help="Story seconds a second: 0.1 to 100000.",
 )
 @click.option(
+    "--start",
+    metavar="MOMENT",
+    callback=checked(parse_start),
+    help="Begin at this wall-clock moment, past or to come: 2027-01-31T19:42-05:00; now if not given.",
+)
+@click.option(
     "--from",
     "begin",
     metavar="WHEN",
@@ -42,7 +48,19 @@ if TYPE_CHECKING:
     callback=checked(parse_duration),
     help="Shorten silences to this much story time, such as 30s or 5m.",
 )
+@click.option("--lead", type=click.IntRange(min=0), metavar="N", help="The first N posts are out at once.")
 @click.option("--loop", is_flag=True, help="Begin again at the end.")
+@click.option(
+    "--loop-pause",
+    metavar="DURATION",
+    callback=checked(parse_duration),
+    help="Wait between two rounds, 10s if not given.",
+)
+@click.option(
+    "--loop-ids",
+    type=click.Choice(["same", "anew"]),
+    help="Ids of posts in later rounds: the same (the default), or anew, so that feed readers show them again.",
+)
 @click.option(
     "--timestamps",
     type=click.Choice(["shifted", "original"]),
@@ -79,10 +97,14 @@ def replay(wanted: Wanted, **options: Any) -> None:
         key: options[option]
         for option, key in (
             ("speed", "speed"),
+            ("start", "start"),
             ("begin", "from"),
             ("until", "until"),
             ("max_gap", "max_gap"),
+            ("lead", "lead"),
             ("loop", "loop"),
+            ("loop_pause", "loop_pause"),
+            ("loop_ids", "loop_ids"),
             ("timestamps", "timestamps"),
             ("title", "title"),
         )

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import click
 
 from publisher.app import Server
-from publisher.when import spoken_duration, spoken_speed
+from publisher.when import spoken, spoken_duration, spoken_speed
 from shared.token import kept
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ async def _run(chosen: Settings, readings: dict[str, Reading], token: Token | No
         await server.start()
         if token is not None and keep:
             _keep(token, server, leaving)
-        _announce(server, chosen, readings)
+        _announce(server, chosen, readings, token)
         await server.failed()
 
     def end(by: signal.Signals) -> None:
@@ -82,14 +82,19 @@ def _keep(token: Token, server: Server, leaving: ExitStack) -> None:
         )
 
 
-def _announce(server: Server, chosen: Settings, readings: dict[str, Reading]) -> None:
+def _announce(server: Server, chosen: Settings, readings: dict[str, Reading], token: Token | None) -> None:
     for name, channel in server.channels.items():
         setting = chosen.channels[name]
         posts = len(readings[name].posts) if name in readings else channel.press.shelf.count()
         progress = channel.progress(datetime.now(UTC))
         if progress is not None and channel.reel is not None:
             start, left = f"{channel.reel.start:%Y-%m-%d}", spoken_duration(progress.left)
-            if progress.out == progress.posts and not setting.loop:
+            if (clock := channel.clock(datetime.now(UTC))) is not None and clock.starts is not None:
+                begins = spoken(clock.starts.astimezone())
+                click.echo(
+                    f"Replaying {progress.posts} posts of {start} at {spoken_speed(setting.speed)} from {begins} on"
+                )
+            elif progress.out == progress.posts and not setting.loop:
                 click.echo(f"All {progress.posts} posts of {start} are out; the replay has ended:")
             else:
                 what = f"Replaying {progress.posts} posts of {start} at {spoken_speed(setting.speed)}"
@@ -108,4 +113,7 @@ def _announce(server: Server, chosen: Settings, readings: dict[str, Reading]) ->
             ("stream", address.events),
         ):
             click.echo(f"  {what:<10} {url}")
+        if channel.reel is not None and token is not None:
+            url = f"{server.local_url}/{name}/"
+            click.echo(f"  {'control':<10} newsreel-publisher clock {url} pause|play|step|speed N|seek WHEN")
     click.echo("Ctrl-C ends.")

@@ -16,13 +16,14 @@ from publisher.config.values import (
     Pause,
     Sources,
     Speed,
+    Start,
     Written,
     told,
     web_address,
     web_root,
 )
 from publisher.intake import Wanted
-from publisher.projection import Timestamps
+from publisher.projection import Ids, Timestamps
 from publisher.sources.options import Options
 from shared.text import clean_line
 
@@ -95,11 +96,14 @@ class ChannelSettings(_Table):
     window: int = Field(default=100, ge=1, le=10_000)
     timestamps: Timestamps | None = None
     speed: Speed = 60.0
+    start: Start = None
     begin: OptionalWhen = Field(default=None, alias="from")
     until: OptionalWhen = None
     max_gap: OptionalDuration = None
+    lead: int = Field(default=0, ge=0)
     loop: bool = False
     loop_pause: Pause = timedelta(seconds=10)
+    loop_ids: Ids = "same"
 
     @model_validator(mode="after")
     def _readable(self) -> Self:

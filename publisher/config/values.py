@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from publisher.when import When, parse_duration, parse_speed
+from publisher.when import When, parse_duration, parse_speed, parse_start
 from shared.errors import UsageError
 from shared.fetch import BadUrlError, check_url
 
@@ -33,6 +33,12 @@ def _when(value: object) -> object:
     if isinstance(value, datetime | date | time):  # TOML has these too
         value = value.isoformat()
     return value if isinstance(value, When) else told(When.parse, _written(value))
+
+
+def _start(value: object) -> object:
+    if isinstance(value, datetime):  # TOML has these too
+        value = value.isoformat()
+    return told(parse_start, _written(value))
 
 
 def _written(value: object, unit: str = "") -> str:
@@ -98,4 +104,5 @@ Sources = Annotated[
 Speed = Annotated[float, BeforeValidator(_speed)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 OptionalPath = Annotated[Path | None, _optional(lambda value: value)]
+Start = Annotated[datetime | None, BeforeValidator(_start)]
 OptionalWhen = Annotated[When | None, _optional(_when)]

@@ -165,10 +165,10 @@ class Site:
     async def _post(self, request: web.Request) -> web.Response:
         view, name = self._view(request), request.match_info["channel"]
         slug = request.match_info["post"]
-        filed = view.scene.view.find(slug)
-        if filed is None:
+        filed = view.scene.view.find(slug.partition("~")[0])
+        post = view.scene.project(filed) if filed is not None else None
+        if filed is None or (post is not None and post.url != view.address.post(slug)):  # or it is of another round
             raise web.HTTPNotFound(text=f"{name} has no post {slug[:80]!r}; it may not be out yet")
-        post = view.scene.project(filed)
         if post is None:
             raise web.HTTPGone(text=f"the post {slug[:80]!r} of {name} was taken away")
         # Its own dates: what else is released changes nothing here.
