@@ -366,7 +366,7 @@ async def test_slow_and_dead_callbacks_delay_nobody():
 
 
 async def test_who_failed_waits_among_its_like():
-    lanes = Lanes(asyncio.Semaphore(2), asyncio.Semaphore(1))
+    lanes = Lanes(asyncio.Semaphore(2), asyncio.Semaphore(1), asyncio.Semaphore(1))
     forever = asyncio.get_running_loop().create_future()
     tries, taken = [], asyncio.Event()
 

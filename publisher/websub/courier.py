@@ -34,23 +34,27 @@ class Pace:
         first: bound of the first wait after a failure; it doubles with each.
         longest: bound of every wait.
         patience: after failing for so long without a break a courier gives up.
-        slow: a place that takes longer than this, or failed, waits for a turn among its like.
+        slow: a place that takes longer than this waits for its next turn among its like.
         deadline: longest time for one try.
     """
 
     first: float = 1.0
     longest: float = 3600.0
     patience: float = 24 * 3600.0
-    slow: float = 2.0
+    slow: float = 1.0
     deadline: float = 20.0
 
 
 @dataclass(frozen=True)
 class Lanes:
-    """How many tries may be under way at once: at quick places, and at slow or failing ones."""
+    """How many tries may be under way at once, at places that were quick the last time, slow, or that failed.
 
-    quick: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(256))
-    slow: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(64))
+    So whoever is quick waits for the quick only: a try that turns out to be slow leaves their lane when it does.
+    """
+
+    quick: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(64))
+    slow: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(128))
+    failing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(64))
 
 
 class Courier:
@@ -77,7 +81,7 @@ class Courier:
         self._lanes = lanes
         self._wanted = 0
         self._task: asyncio.Task[None] | None = None
-        self._slow = False
+        self._lane = lanes.quick
 
     def nudge(self) -> None:
         """Tell that there are news."""
@@ -99,18 +103,14 @@ class Courier:
             brought = self._wanted - 1
             while brought != self._wanted:
                 aim = self._wanted
-                async with self._lanes.slow if self._slow else self._lanes.quick:
-                    began = loop.time()
-                    try:
-                        await self._bring()
-                    except NotTakenError as error:
-                        reason, retry_after = str(error), error.retry_after
-                    else:
-                        brought, failing_since, backoff = aim, None, backoff.healthy()
-                        self._slow = loop.time() - began > self._pace.slow
-                        continue
-                self._slow = True
-                failing_since = began if failing_since is None else failing_since
+                try:
+                    await self._try()
+                except NotTakenError as error:
+                    reason, retry_after = str(error), error.retry_after
+                else:
+                    brought, failing_since, backoff = aim, None, backoff.healthy()
+                    continue
+                failing_since = loop.time() if failing_since is None else failing_since
                 if loop.time() - failing_since > self._pace.patience:
                     self._give_up(reason)
                     return
@@ -120,3 +120,35 @@ class Courier:
             self._give_up(str(error))
         finally:
             self._task = None
+
+    async def _try(self) -> None:
+        lanes, lane, loop = self._lanes, self._lane, asyncio.get_running_loop()
+        self._lane = lanes.failing  # until it has succeeded
+        async with lane:
+            began = loop.time()
+            if lane is not lanes.quick:
+                await self._bring()
+                self._lane = lanes.slow if loop.time() - began > self._pace.slow else lanes.quick
+                return
+            bringing = asyncio.ensure_future(self._bring())
+            try:
+                await asyncio.wait([bringing], timeout=self._pace.slow)
+            except asyncio.CancelledError:
+                bringing.cancel()
+                raise
+        await self._see_through(bringing)
+
+    async def _see_through(self, bringing: asyncio.Future[None]) -> None:
+        """Wait for a try that has left the quick lane: it is over, or it is slow."""
+        try:
+            if bringing.done():
+                bringing.result()
+                self._lane = self._lanes.quick
+            elif self._lanes.slow.locked():
+                raise NotTakenError("it is slow, and so are too many others")
+            else:
+                async with self._lanes.slow:
+                    await bringing
+                self._lane = self._lanes.slow
+        finally:
+            bringing.cancel()

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SLICE = 100
-"""Subscribers that are nudged without a pause: about a millisecond."""
+SLICE = 8
+"""Subscribers whose deliveries are begun without a pause: some milliseconds, as each body is signed and sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class Bench:
 
 
 BENCHES = {
+    "websub": Bench("websub", short=("--subscribers", "200", "--posts", "3", "--every", "1")),
     "reading": Bench("reading"),
     **{case: Bench("contest", (case,), ("--pairs", "2", "--readers", "500")) for case in CASES},
 }
