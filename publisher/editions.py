@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -51,12 +51,19 @@ class Edition:
 
     @cached_property
     def digest(self) -> str:
-        """Name the bytes; the strong entity tag is made of it (RFC 9110, section 8.8.3)."""
-        return hashlib.sha256(self.body).hexdigest()[:24]
+        """Name the bytes and their type; the strong entity tag is made of it (RFC 9110, section 8.8.1)."""
+        return hashlib.sha256(self.media_type.encode() + b"\n" + self.body).hexdigest()[:24]
 
     def etag(self, coding: str = IDENTITY) -> str:
         """Give the strong entity tag of the document in a coding: each coding has its own (RFC 9110, 8.8.3.3)."""
         return f'"{self.state}{self.digest}-{coding}"' if coding else f'"{self.state}{self.digest}"'
+
+    def typed(self, media_type: str) -> Edition:
+        """Give the same document under another media type, once made."""
+        if media_type not in self.ready:
+            self.ready[media_type] = replace(self, media_type=media_type, ready={})
+        edition: Edition = self.ready[media_type]
+        return edition
 
     async def encoded(self, coding: str) -> bytes:
         """Give the body in a coding, encoded on the first ask, once for however many ask."""

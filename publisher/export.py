@@ -16,6 +16,7 @@ from publisher.render.opml import channels_opml
 from publisher.render.page import ICON, Listing, post_page
 from publisher.render.sitemap import sitemaps
 from publisher.render.snapshot import FORMS, Address, Brand
+from publisher.render.stylesheet import STYLESHEET, STYLESHEET_PATH
 from publisher.scene import Billing
 from shared.errors import NewsreelError
 
@@ -96,6 +97,7 @@ def _files(channel: Channel) -> Iterator[tuple[str, bytes]]:
     yield from sitemaps(address.root, pages).items()
     yield "channels.opml", channels_opml([Listing.of(snapshot)], snapshot.updated)
     yield "icon.svg", ICON.encode()
+    yield STYLESHEET_PATH, STYLESHEET
 
 
 def _posts(channel: Channel) -> Iterator[tuple[str, Post]]:

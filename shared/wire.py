@@ -15,6 +15,7 @@ RSS = "application/rss+xml"
 JSON_FEED = "application/feed+json"
 EVENT_STREAM = "text/event-stream"
 HTML = "text/html"
+XML = "application/xml"
 OPML = "text/x-opml"
 PROBLEM = "application/problem+json"
 

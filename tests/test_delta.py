@@ -180,7 +180,7 @@ async def test_a_reader_of_deltas_is_sent_only_what_is_new(room):
     assert (status, headers["IM"], headers["Delta-Base"]) == (226, "feed", tag)
     assert headers["ETag"] == await known(room)
     assert headers["Cache-Control"] == "no-store, im"
-    assert headers["Vary"] == "If-None-Match, A-IM, Accept-Encoding"
+    assert headers["Vary"] == "If-None-Match, A-IM, Accept, Accept-Encoding"
     entries, stones = parsed("atom", body)
     assert [entry.rpartition("/")[2] for entry in entries] == ["d", "a"]
     assert [stone.rpartition("/")[2] for stone in stones] == ["b"]

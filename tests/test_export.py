@@ -29,6 +29,7 @@ from serving import EXAMPLES, ROOT, publishing, transcript
 from publisher.commands import progress
 from publisher.export import exporting
 from publisher.render.sitemap import MOST_PAGES, NAMESPACE, sitemaps
+from publisher.render.stylesheet import STYLESHEET_PATH
 from publisher.sources.reading import Header, Reading, Told
 from shared.event import DeleteEvent, PostEvent, UpdateEvent
 
@@ -80,6 +81,7 @@ def test_the_folder_holds_a_whole_site(site):
     posts = {f"posts/20230201T050{n}Z-post-number-{n}/index.html" for n in range(7)}
     archives = {f"archive/{number}.{form}" for number in (1, 2) for form in ("atom", "rss", "json")}
     documents = {"index.html", "feed.atom", "feed.rss", "feed.json", "sitemap.xml", "channels.opml", "icon.svg"}
+    documents.add(STYLESHEET_PATH)
     assert set(files(folder)) == posts | archives | documents
 
 

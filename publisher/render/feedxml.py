@@ -15,6 +15,7 @@ from feedgen.feed import FeedGenerator
 from publisher.render.enclosures import picture_type
 from publisher.render.feedmend import EntryMend, FeedMend, moment
 from publisher.render.media import pictures
+from publisher.render.stylesheet import styled
 from shared import __version__
 from shared.text import PICTURE_CLASS, STORY_TIME_CLASS, clean_line, text_html
 from shared.wire import ATOM, HTML, RSS
@@ -44,7 +45,7 @@ def atom(snapshot: Snapshot) -> bytes:
         entry = _entry(feed, post)
         entry.published(moment(post.date_published))
         entry.author([{"name": a.name, **({"uri": a.url} if a.url else {})} for a in post.authors if a.name])
-    return bytes(feed.atom_str())
+    return styled(bytes(feed.atom_str()), snapshot)
 
 
 def rss(snapshot: Snapshot) -> bytes:
@@ -60,7 +61,7 @@ def rss(snapshot: Snapshot) -> bytes:
         entry = _entry(feed, post)
         entry.description(escape(_summary(post), quote=False), isSummary=True)
         entry.dc.dc_creator([author.name for author in post.authors if author.name])
-    return _RSS_TITLE.sub(_hexadecimal, bytes(feed.rss_str()))
+    return styled(_RSS_TITLE.sub(_hexadecimal, bytes(feed.rss_str())), snapshot)
 
 
 def _feed(snapshot: Snapshot, form: Form, media_type: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from email.utils import formatdate
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -13,10 +14,10 @@ from multidict import CIMultiDict
 from publisher.codings import SMALLEST, choose, weight
 from publisher.render.page import CONTENT_SECURITY_POLICY
 from publisher.web.problems import EXPOSED
-from shared.wire import ATOM, EVENT_STREAM, HTML, JSON_FEED, RSS
+from shared.wire import ATOM, EVENT_STREAM, HTML, JSON_FEED, RSS, XML
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from publisher.editions import Edition
     from publisher.render.snapshot import Address
@@ -30,6 +31,7 @@ does not know of that; rss2email 3.13, which goes by that name, takes a 226 for 
 
 _KEPT = ("ETag", "Vary", "Cache-Control", "Access-Control-Allow-Origin")
 """What a 304 repeats of the 200 (RFC 9110, section 15.4.5), and what a browser asks of it. All else the reader has."""
+_FEED_POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 _TAG = re.compile(r'"([^"]*)"')
 
 
@@ -56,6 +58,11 @@ async def respond(
         since: gives what is new for who has the edition of an entity tag, None where that is not known. With it,
             ``A-IM: feed`` is answered 226 (RFC 3229) where the reader names such a tag.
     """
+    if edition.media_type.startswith((ATOM, RSS)):
+        vary = (*vary, "Accept")
+        if preferred(request.headers.get("Accept"), (edition.media_type.partition(";")[0], XML)) == XML:
+            # A browser: under the feed's own type it would show the source, or save it, instead of applying the style.
+            edition = edition.typed(f"{XML}; charset=utf-8")
     accepted = request.headers.get("Accept-Encoding")
     coding = choose(accepted, small=len(edition.body) < SMALLEST)
     partial = since is not None and _takes_deltas(request)
@@ -123,7 +130,9 @@ def _headers(
         headers["Content-Encoding"] = coding
     if links:
         headers["Link"] = links
-    if edition.media_type.startswith(HTML):
+    if edition.media_type.startswith(XML):
+        headers["Content-Security-Policy"] = _FEED_POLICY
+    elif edition.media_type.startswith(HTML):
         headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         headers["Referrer-Policy"] = "strict-origin-when-cross-origin"
     return headers
@@ -135,7 +144,8 @@ def _cache_control(max_age: int | None) -> str:
     return f"max-age={max_age}" + (", immutable" if max_age >= YEAR_SECONDS else "")  # RFC 8246
 
 
-def preferred(accept: str | None, offers: Sequence[str]) -> str:
+@lru_cache(maxsize=256)
+def preferred(accept: str | None, offers: tuple[str, ...]) -> str:
     """Choose a media type for an ``Accept`` header (RFC 9110, section 12.5.1): the weightiest, then the first offered.
 
     Where none is acceptable it is the first: something to read is of more use than a 406.

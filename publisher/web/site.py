@@ -10,11 +10,12 @@ from aiohttp import web
 from publisher.editions import PRINTINGS, Edition
 from publisher.render.opml import channels_opml
 from publisher.render.page import ICON, Listing, channels_page, post_page
+from publisher.render.stylesheet import STYLESHEET, STYLESHEET_PATH
 from publisher.reruns import Reruns
 from publisher.web import desk
 from publisher.web.archive import archive, archive_of
 from publisher.web.clock import set_clock, show_clock
-from publisher.web.documents import channel_links, preferred, respond
+from publisher.web.documents import YEAR_SECONDS, channel_links, preferred, respond
 from publisher.web.doors import Doors, Limits
 from publisher.web.hub import ask
 from publisher.web.problems import problems
@@ -94,6 +95,7 @@ class Site:
         for name in PRINTINGS:
             if name != "page":
                 app.router.add_get(f"/{{channel}}/{{document:{name.replace('.', '[.]')}}}", self._document)
+        app.router.add_get(f"/{{channel}}/{STYLESHEET_PATH}", self._stylesheet)
         app.router.add_get("/{channel}/events", self._events)
         app.router.add_get("/{channel}/archive/{number:[1-9][0-9]{0,8}}.{form:atom|rss|json}", self._archive)
         app.router.add_get("/{channel}/posts/{post}", self._post)
@@ -139,6 +141,11 @@ class Site:
         links = channel_links(view.address, f"{view.address.root}{name}{view.address.query}")
         since = (lambda tag: editions.since(name, tag)) if (editions := view.editions) is not None else None
         return await respond(request, view.edition(name), links=links, max_age=view.max_age, since=since)
+
+    async def _stylesheet(self, request: web.Request) -> web.Response:
+        self._channel(request)
+        edition = Edition(STYLESHEET, "text/css; charset=utf-8", self._opened)
+        return await respond(request, edition, max_age=YEAR_SECONDS)
 
     async def _archive(self, request: web.Request) -> web.Response:
         if "rerun" in request.query or "at" in request.query:
