@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from io import BytesIO
 
 import feedparser
@@ -17,7 +17,7 @@ from lxml import etree
 import shared
 from publisher.render.feedxml import atom, rss
 from publisher.render.media import MEDIA
-from publisher.render.snapshot import Brand
+from publisher.render.snapshot import Address, Brand
 from shared.post import Attachment, Author, Image
 from shared.wire import HISTORY, NAMESPACE
 
@@ -150,6 +150,20 @@ def test_addresses_are_such_as_every_reader_takes():
     body = entry.findtext(f"{ATOM}content")
     assert '<a rel="nofollow noopener">a</a> <a href="https://x.example/" rel="nofollow noopener">b</a>' in body
     assert "pic.png" not in body
+
+
+@pytest.mark.parametrize(
+    ("host", "authority"),
+    [
+        ("News.example", "news.example"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("::1", "localhost"),
+        ("dö.example", "xn--d-1ga.example"),
+    ],
+)
+def test_ids_are_tags_whatever_the_host_is(host, authority):
+    address = Address.of("https://news.example/harbour/", "harbour", host, date(2023, 1, 31))
+    assert address.tag("a") == f"tag:{authority},2023-01-31:harbour/a"
 
 
 def test_descriptions_of_rss_are_html():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -16,6 +18,9 @@ Form = Literal["atom", "rss", "json"]
 """A format of feeds, by the ending of its path."""
 FORMS: tuple[Form, ...] = get_args(Form)
 Mode = Literal["live", "replay", "archive"]
+
+_DNS_LABEL = "[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_DNS_NAME = re.compile(rf"{_DNS_LABEL}(?:\.{_DNS_LABEL})*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +41,8 @@ class Address:
 
     @classmethod
     def of(cls, root: str, channel: str, authority: str, day: date, *, has_stream: bool = True) -> Address:
-        """Make the address of a channel; ``day`` is the story's first."""
-        return cls(root, channel, f"tag:{authority},{day.isoformat()}:{channel}", has_stream)
+        """Make the address of a channel; ``day`` is the story's first, ``authority`` the host by which it is known."""
+        return cls(root, channel, f"tag:{_authority(authority)},{day.isoformat()}:{channel}", has_stream)
 
     @property
     def page(self) -> str:
@@ -85,6 +90,15 @@ class Address:
     def tag(self, slug: str) -> str:
         """Give the id of a post in documents and streams."""
         return f"{self.tag_prefix}/{slug}"
+
+
+def _authority(host: str) -> str:
+    """Give a host as the authority of a tag (RFC 4151, section 2.1), which must be a DNS name."""
+    with suppress(UnicodeError):
+        host = host.encode("idna").decode().lower()
+        if _DNS_NAME.fullmatch(host):
+            return host
+    return "localhost"  # an address of IPv6, say
 
 
 @dataclass(frozen=True, slots=True)
