@@ -167,3 +167,4 @@ class Channel:
         upto = self.press.shelf.head - keep
         if upto > 0:
             await self.log.prune(upto)
+            await self.press.forget(upto)

@@ -15,6 +15,7 @@ from publisher.editions import PRINTINGS, Editions
 from publisher.fanout import EncodedFrame
 from publisher.render.jsonfeed import reset_document
 from publisher.scene import Scene, clock_of
+from shared import __version__
 from shared.event import ClockEvent, DeleteEvent, Position, PostEvent, ResetEvent, UpdateEvent
 from shared.sse import encode_frame
 
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
 _MARKS: tuple[Kind, ...] = ("reset", "clock")
 _KINDS: tuple[Kind, ...] = ("post", "update", "delete", *_MARKS)
 SLICE = 100
-"""Events pressed or encoded without a pause, so that a burst holds the loop for about 20 ms and no longer."""
+"""Events read from the log, filed or encoded without a pause."""
+PRESSED = 25
+"""Events pressed without a pause: a burst holds the loop for about 5 ms, and readers are written to meanwhile."""
 RESETS = 16
 """Most encoded ``reset`` frames kept for readers to come: readers choose the tags, so there is no end of them."""
 
@@ -92,6 +95,9 @@ class Press:
         self._ended = False
         self.listeners: list[Callable[[Sequence[Logged]], None]] = []
         """Called with each batch once it can be read; they return at once and raise nothing."""
+        self._settings = repr((__version__, projection, billing.mode))  # what the bytes of a frame depend on
+        self._take = shelf.history.take
+        self._frames = shelf.frames()
         self._resets: dict[tuple[int, ResetReason, str | None], EncodedFrame] = {}
 
     async def catch_up(self) -> None:
@@ -108,6 +114,7 @@ class Press:
             self.shelf.file(batch)
             await asyncio.sleep(0)
         self._fanout.ring.begin(self.shelf.head)
+        self._begin_frames()
         newest = await self._log.latest(*_KINDS)
         if newest is not None:
             self.changed = max(self.changed, newest.released_at)
@@ -115,12 +122,17 @@ class Press:
         if clock is not None:
             self.announced = max(self.announced, clock.released_at)
 
+    def _begin_frames(self) -> None:
+        self._take = self.shelf.history.take
+        self._frames = self.shelf.frames()
+        self._frames.begin(self._settings)
+
     async def run(self) -> None:
         """Press what is appended, until the log is closed."""
         try:
             async for batch in self._log.tail(self.shelf.head):
-                for first in range(0, len(batch), SLICE):
-                    self.press(batch[first : first + SLICE])
+                for first in range(0, len(batch), PRESSED):
+                    self.press(batch[first : first + PRESSED])
                     await asyncio.sleep(0)
         finally:
             self._tell_waiting(ended=True)
@@ -144,13 +156,19 @@ class Press:
     def press(self, batch: Sequence[Logged]) -> None:
         """File a batch, make its frames and broadcast them."""
         frames: list[EncodedFrame] = []
+        before, kept = self.shelf.head, 0
         for logged in batch:
             was = self._tags_of(logged)
             self.shelf.file([logged])
+            if self.shelf.history.take != self._take:
+                self._frames.keep(frames[kept:], before)
+                self._begin_frames()
+                before, kept = logged.seq, len(frames) + 1
             frames.append(self.frame(logged, was))
             self.changed = max(self.changed, logged.released_at)
             if isinstance(logged.event, ClockEvent):
                 self.announced = max(self.announced, logged.released_at)
+        self._frames.keep(frames[kept:], before)
         self.editions.stale()
         self._fanout.broadcast(frames)
         if self._waiting:
@@ -158,20 +176,33 @@ class Press:
         for listener in self.listeners:
             listener(batch)
 
-    async def frames_after(self, cursor: int) -> list[EncodedFrame]:
-        """Give the next frames after ``cursor`` from the log, up to where the press stands.
+    async def frames_after(self, cursor: int, most: int) -> list[EncodedFrame]:
+        """Give the next frames after ``cursor``, up to where the press stands, that hold about ``most`` bytes.
 
         Empty if there are none that go on exactly there: at the head, or if what follows was pruned or reset, which
-        may have happened while it was read. What tags a post had before is not known here, so an update that does not
-        match a reader's tag goes out as a deletion, which is nothing to who never had the post.
+        may have happened while it was read. They are the frames that went out, if they were kept. Else they are made
+        of the log again. What tags a post had before is not known then, so an update that does not match a reader's
+        tag goes out as a deletion, which is nothing to who never had the post.
         """
+        frames = self._frames.after(cursor, most, self.shelf.head)
+        if frames:
+            return frames
         page = await self._log.read(cursor, SLICE)
         whole = cursor >= await self._log.oldest() - 1
         reset = self.shelf.last_reset
         if not whole or (reset is not None and reset[0] > cursor):
             return []
         head = self.shelf.head
-        return [self.frame(logged, was_unknown=True) for logged in page if logged.seq <= head]
+        frames = [self.frame(logged, was_unknown=True) for logged in page if logged.seq <= head]
+        self._frames.keep(frames, cursor)
+        return frames
+
+    async def forget(self, upto: int) -> None:
+        """Drop the frames of events up to ``upto``, which the log has forgotten."""
+        more = True
+        while more:
+            more = self._frames.forget(upto)
+            await asyncio.sleep(0)
 
     def frame(self, logged: Logged, was: frozenset[str] | None = None, *, was_unknown: bool = False) -> EncodedFrame:
         """Encode an event that is filed already; ``was`` are the post's tags before it."""

@@ -34,10 +34,10 @@ async def soon(condition, seconds=10):
 class Newsroom:
     """A channel behind a real server, and the hand that appends to its log."""
 
-    def __init__(self, window=100):
+    def __init__(self, window=100, library=":memory:"):
         self.store = MemoryStore()
         self.log = self.store.channel("harbour")
-        self.library = Library.open(":memory:", self.store.epoch)
+        self.library = Library.open(library, self.store.epoch)
         billing = Billing("Storm", "replay", "en", NOW.date(), NOW, window)
         self.channel = Channel(self.log, self.library.shelf("harbour"), ADDRESS, billing, "original", reel=REEL)
         self.press = self.channel.press

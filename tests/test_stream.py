@@ -63,6 +63,59 @@ async def test_a_herd_that_joins_during_a_burst_misses_nothing():
         await asyncio.gather(*readers)
 
 
+@pytest.mark.parametrize("query", ["", "?tag=arts", "?types=update,delete"])
+async def test_who_comes_back_from_far_away_gets_just_what_went_out(tmp_path, query):
+    chance = random.Random(3)
+    async with newsroom(library=tmp_path / "library") as room:
+        start = await room.clock()
+        await room.pressed(start)
+
+        async def went_out():
+            async with Listener(room, query, last=room.position(start)) as listener:
+                return await listener.until(lambda frame: frame.event == "clock")
+
+        there = asyncio.create_task(went_out())
+        await soon(lambda: room.channel.fanout.readers)
+        out = {}
+        for number in range(400):
+            tags = tuple(chance.sample(["arts", "sport"], chance.randrange(3)))
+            slug = f"p{chance.randrange(40)}"
+            if slug not in out:
+                out[slug] = 1
+                await room.say(PostEvent(post=make_post(slug, tags=tags)))
+            elif number % 5:
+                out[slug] += 1
+                post = make_post(slug, tags=tags, facts={"revision": out[slug]}, date_modified=NOW)
+                await room.say(UpdateEvent(post=post))
+            else:
+                del out[slug]
+                await room.say(DeleteEvent(id=slug, story_time=NOW))
+        await room.pressed(await room.clock("paused"))
+        room.channel.fanout.ring.begin(room.channel.fanout.head)
+        room.log.read = None  # nothing is made again
+        assert await went_out() == await there
+
+
+async def test_what_was_kept_under_other_settings_or_has_a_gap_is_made_anew_and_kept(tmp_path):
+    async with newsroom(library=tmp_path / "library") as room:
+        await room.pressed(await room.posts(300))
+        room.channel.fanout.ring.begin(300)
+        frames = room.channel.press.shelf.frames()
+        room.library._stacks.execute("DELETE FROM frame WHERE seq = 150")
+        assert frames.after(0, 10**9, 300)[-1].seq == 149
+        async with Listener(room, last=room.position(7)) as listener:
+            assert seqs(await listener.upto(300)) == list(range(8, 301))
+        assert frames.after(0, 10**9, 300)[-1].seq == 300
+        frames.begin("other")
+        assert not frames.after(0, 10**9, 300)
+        room.channel.fanout.backlog._pages.clear()
+        async with Listener(room, last=room.position(250)) as listener:
+            assert seqs(await listener.upto(300)) == list(range(251, 301))
+        await room.channel.prune(20)
+        assert [frame.seq for frame in frames.after(280, 10**9, 300)] == list(range(281, 301))
+        assert not frames.after(279, 10**9, 300)
+
+
 def reading(room, before):
     """Have something happen while a reader's page is read from the log, and leave the ring empty as after a restart."""
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from publisher.library.filed import Filed
+from publisher.library.frames import Frames
 from publisher.library.history import NOW, History, Past, microseconds
 from shared.event import ClockEvent, DeleteEvent, PostEvent, ResetEvent, UpdateEvent
 
@@ -71,6 +72,10 @@ class Shelf:
         self.clock = self.clock_at(NOW - 1)
         self._clock_set = self._execute("SELECT max(seq) FROM clock WHERE shelf = ?", (self._id,)).fetchone()[0] or 0
         self._authors: tuple[Author, ...] | None = None
+
+    def frames(self) -> Frames:
+        """Give the frames of the present take."""
+        return Frames(self._stacks, self.history.take)
 
     def _history_of(self, take: int) -> History:
         return History(self._stacks, self._cache, take)

@@ -25,7 +25,8 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _TABLES = (
     "CREATE TABLE meta (epoch TEXT NOT NULL, opened_in TEXT)",
     # A take is what is out between two resets of a channel. Its number is the library's own.
-    "CREATE TABLE take (id INTEGER PRIMARY KEY AUTOINCREMENT, ended INTEGER NOT NULL DEFAULT 0)",
+    # ``settings`` are those under which its frames were made.
+    "CREATE TABLE take (id INTEGER PRIMARY KEY AUTOINCREMENT, ended INTEGER NOT NULL DEFAULT 0, settings TEXT)",
     """CREATE TABLE shelf (
         id INTEGER PRIMARY KEY,
         channel TEXT NOT NULL UNIQUE,
@@ -84,6 +85,20 @@ _TABLES = (
         event TEXT NOT NULL,
         PRIMARY KEY (shelf, seq)
     ) WITHOUT ROWID""",
+    # Events as they go out. ``before`` is the event before it, by which a gap shows.
+    """CREATE TABLE frame (
+        id INTEGER PRIMARY KEY,
+        take INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        before INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        body BLOB NOT NULL,
+        tags TEXT,
+        was TEXT,
+        was_unknown INTEGER NOT NULL,
+        removal BLOB,
+        UNIQUE (take, seq)
+    )""",
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
@@ -97,6 +112,8 @@ class Stacks:
     """The library's file. A take is what is out between two resets of a channel; its number is the library's own."""
 
     def __init__(self, path: str, connection: sqlite3.Connection) -> None:
+        self.lasting = path != ":memory:"
+        """False where it lives in memory: nothing is kept then but what cannot be done without."""
         self._path = path
         self._connection = connection
         self._ended = [take for (take,) in connection.execute("SELECT id FROM take WHERE ended")]
@@ -187,6 +204,9 @@ class Stacks:
         swept += self.execute(
             "DELETE FROM credit WHERE take = ? AND first_seq IN (SELECT first_seq FROM credit WHERE take = ? LIMIT ?)",
             (take, take, limit),
+        ).rowcount
+        swept += self.execute(
+            "DELETE FROM frame WHERE id IN (SELECT id FROM frame WHERE take = ? LIMIT ?)", (take, limit)
         ).rowcount
         if not swept:
             self.execute("DELETE FROM author WHERE take = ?", (take,))

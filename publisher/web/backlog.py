@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from bisect import bisect_right
 from collections import OrderedDict, deque
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from publisher.fanout import TURN_SECONDS
@@ -35,6 +37,8 @@ PIECES = 32
 """Pieces that are kept, as they go out, for the same reason."""
 RESETS = 8
 """Resets that are kept as they go out, for all who join at the same position."""
+
+_SEQ = attrgetter("seq")
 
 
 class Backlog:
@@ -132,14 +136,15 @@ class Backlog:
         return self._tell_time(reader) if more and reader.untold and reader.cursor >= ring.head else more
 
     async def _page(self, cursor: int) -> Sequence[EncodedFrame]:
-        """Give what the log holds after ``cursor``, encoded; empty if it does not go on there."""
-        page = self._pages.get(cursor)
-        if page is None:
-            page = await self._channel.press.frames_after(cursor)
-            if page:
-                self._pages[cursor] = page
-                if len(self._pages) > PAGES:
-                    self._pages.popitem(last=False)
+        """Give what was kept, or what the log holds, after ``cursor``; empty if it does not go on there."""
+        for start, page in self._pages.items():
+            if start <= cursor < page[-1].seq:
+                return page[bisect_right(page, cursor, key=_SEQ) :]
+        page = await self._channel.press.frames_after(cursor, PIECE_BYTES)
+        if page:
+            self._pages[cursor] = page
+            if len(self._pages) > PAGES:
+                self._pages.popitem(last=False)
         return page
 
     def _piece(self, reader: Reader, frames: Sequence[EncodedFrame]) -> tuple[int, bytes, int]:
