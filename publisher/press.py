@@ -155,6 +155,16 @@ class Press:
 
     def press(self, batch: Sequence[Logged]) -> None:
         """File a batch, make its frames and broadcast them."""
+        with self.shelf.together():
+            frames = self._pressed(batch)
+        self.editions.stale()
+        self._fanout.broadcast(frames)
+        if self._waiting:
+            self._tell_waiting()
+        for listener in self.listeners:
+            listener(batch)
+
+    def _pressed(self, batch: Sequence[Logged]) -> list[EncodedFrame]:
         frames: list[EncodedFrame] = []
         before, kept = self.shelf.head, 0
         for logged in batch:
@@ -169,12 +179,7 @@ class Press:
             if isinstance(logged.event, ClockEvent):
                 self.announced = max(self.announced, logged.released_at)
         self._frames.keep(frames[kept:], before)
-        self.editions.stale()
-        self._fanout.broadcast(frames)
-        if self._waiting:
-            self._tell_waiting()
-        for listener in self.listeners:
-            listener(batch)
+        return frames
 
     async def frames_after(self, cursor: int, most: int) -> list[EncodedFrame]:
         """Give the next frames after ``cursor``, up to where the press stands, that hold about ``most`` bytes.

@@ -172,7 +172,10 @@ class Stacks:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Make what is written in the ``with`` block visible together, or not at all."""
+        """Make what the ``with`` block writes visible together, or not at all; one within another is part of it."""
+        if self._connection.in_transaction:
+            yield
+            return
         ended = list(self._ended)
         self.execute("BEGIN")
         try:
