@@ -64,14 +64,19 @@ def given_token() -> str | None:
     return token_of(text, f"the environment variable {VARIABLE}") if text else None
 
 
-def find_token(url: str) -> str | None:
+def find_token(url: str, *, asked_for: bool = True) -> str | None:
     """Find the token for the server at ``url``: the environment's, else that of a server that runs on this machine.
+
+    Args:
+        url: of anything on the server.
+        asked_for: somebody named the server in order to control it; else the environment's token, which may be
+            meant for another one, goes to this machine only.
 
     Raises:
         TokenError: what was found is no token.
     """
     given = given_token()
-    if given is not None:
+    if given is not None and (asked_for or _is_here(url)):
         return given
     for name in _names(url):
         path = folder() / name
@@ -148,6 +153,14 @@ def _names(url: str) -> list[str]:
     if host == "localhost":
         hosts += ["127.0.0.1", "::1"]
     return [_name(each, port) for each in dict.fromkeys(hosts)]
+
+
+def _is_here(url: str) -> bool:
+    try:
+        host = (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return False
+    return host == "localhost" or _is_loopback(host)
 
 
 def _is_loopback(host: str) -> bool:

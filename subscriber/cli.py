@@ -8,15 +8,21 @@ import logging
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from shared import __version__
 from shared.command import common_options, run
+from shared.fetch import open_session
 from shared.text import clean_line, showable
 from subscriber.discover import SeveralChannelsError
 from subscriber.follower import Follower
+from subscriber.keys import HINT, Keys, terminal, token_for, typed
 from subscriber.screen import Screen
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +31,9 @@ HELP = """Follow the story at URL: the address of its page, of a feed or of its 
 
 Updates are shown as they arrive. Where there is a stream it is followed, else a feed is polled; a lost connection is
 taken up again without a gap and without a repetition.
+
+A replay that runs on this machine is driven by keys where it is shown in a terminal: space pauses and plays, the arrows
+lead 10 seconds back and forth, + and - double and halve the speed, . releases the next post and stands still, q leaves.
 
 \b
 Examples:
@@ -75,9 +84,44 @@ async def _follow(follower: Follower, *, as_json: bool) -> None:
                 sys.stdout.buffer.flush()
             return
         screen = Screen(follower.status)
-        with screen.opened():
+        async with contextlib.AsyncExitStack() as open_things:
+            open_things.enter_context(screen.opened())
+            waiting = terminal()
             async for update in updates:
                 screen.print(update)
+                if waiting and (found := token_for(follower.status)) is not None:
+                    waiting = False
+                    await open_things.enter_async_context(_driven(follower, *found))
+
+
+@contextlib.asynccontextmanager
+async def _driven(follower: Follower, url: str, token: str) -> AsyncGenerator[None, None]:
+    """Let keys drive the replay while the context lasts; q leaves it as if the story were over."""
+    following = asyncio.current_task()
+    left = False
+
+    def leave() -> None:
+        nonlocal left
+        left = True
+        if following is not None:
+            following.cancel()
+
+    async with open_session() as session:
+        keys = Keys(session, url, token, leave)
+        driving = asyncio.create_task(keys.run())
+        follower.status.hint = HINT
+        logger.info("keys: space pauses and plays, ← → lead back and forth, + - set the speed, . steps, q leaves")
+        try:
+            with typed(keys.take):
+                yield
+        except asyncio.CancelledError:
+            if not left:
+                raise
+            if following is not None:
+                following.uncancel()
+        finally:
+            driving.cancel()
+            await asyncio.wait([driving])
 
 
 def main() -> int:

@@ -61,6 +61,8 @@ class Status:
         clock: the replay's clock as it was last told, None where there is none.
         clock_seen: the loop's time, in seconds, at which it was told.
         waiting_until: the loop's time of the next try, while ``waiting``.
+        stream: address of the stream, None where there is none, or before it is found.
+        hint: what else the line at the bottom is to say.
     """
 
     state: State = "looking"
@@ -68,6 +70,8 @@ class Status:
     clock: Clock | None = None
     clock_seen: float = 0.0
     waiting_until: float = 0.0
+    stream: str | None = None
+    hint: str = ""
 
 
 class Follower:
@@ -121,7 +125,7 @@ class Follower:
                 yield update
                 self._bookmark.took()
             self._channel = await self._find()
-            self.status.title = self._channel.title
+            self.status.title, self.status.stream = self._channel.title, self._channel.stream
             async with aclosing(self._steps()) as steps:
                 async for _ in steps:
                     while (update := self._bookmark.next) is not None:

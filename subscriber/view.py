@@ -118,7 +118,7 @@ def status_line(status: Status, count: int, now: float) -> Text:
     parts = [connection]
     if status.clock is not None:
         parts.append(_clock(status.clock, now - status.clock_seen))
-    parts += [f"{count} post" + ("" if count == 1 else "s"), showable(status.title or "")]
+    parts += [f"{count} post" + ("" if count == 1 else "s"), status.hint, showable(status.title or "")]
     return Text(" · ".join(part for part in parts if part), style="reverse", no_wrap=True, overflow="ellipsis")
 
 
@@ -136,11 +136,14 @@ def speed(times: float) -> str:
 def _clock(clock: Clock, seconds: float) -> str:
     if clock.state == "live":
         return "caught up with the story"
+    if clock.starts is not None:
+        return f"replay begins {stamp(clock.starts.astimezone())}"
     moment = clock.story_time
     if clock.state == "playing":
         with suppress(OverflowError):  # a clock that outran the calendar is shown where it started
             moment += timedelta(seconds=seconds * clock.speed)
-    name = {"playing": f"replay {speed(clock.speed)}", "paused": "replay paused", "ended": "replay ended"}[clock.state]
+    name = {"playing": "replay", "paused": "replay paused", "ended": "replay ended"}[clock.state]
+    name += f" {speed(clock.speed)}" if clock.state != "ended" else ""
     return f"{name} at {stamp(moment)}"
 
 

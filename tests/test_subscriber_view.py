@@ -153,3 +153,18 @@ def test_deep_nesting_is_shown():
     found = blocks("<blockquote>" * 100 + "x" + "</blockquote>" * 100)
     assert [block.text for block in found] == ["x"]
     assert "x" in draw(show_post(read_item(item(content_html="<blockquote>" * 100 + "x"))))
+
+
+def test_a_replay_that_waits_says_when_it_begins():
+    clock = Clock.model_validate(
+        {
+            "state": "paused",
+            "speed": 60,
+            "story_time": "2023-02-01T00:00:00Z",
+            "run": 1,
+            "starts": "2027-01-01T12:00:00Z",
+        }
+    )
+    line = status_line(Status(state="streaming", clock=clock), 0, 0).plain
+    assert line.startswith("connected · replay begins 20")
+    assert "paused" not in line

@@ -128,6 +128,13 @@ def test_the_environment_beats_what_is_kept(monkeypatch):
         assert find_token("http://127.0.0.1:8000/") == "another"
 
 
+def test_the_environments_token_goes_to_another_machine_only_when_that_was_asked_for(monkeypatch):
+    monkeypatch.setenv("NEWSREEL_TOKEN", SECRET)
+    for url, given in (("http://localhost:1/", SECRET), ("http://127.0.0.9/", SECRET), ("https://news.example/", None)):
+        assert find_token(url) == SECRET
+        assert find_token(url, asked_for=False) == given
+
+
 def test_a_replay_makes_a_token_keeps_it_while_it_runs_and_says_it_nowhere():
     environment = os.environ | {"NEWSREEL_TOKEN": ""}
     with publishing("replay", EXAMPLES / "harbour-fire.txt", "--speed", 600, env=environment) as publisher:
