@@ -2,12 +2,21 @@
 
 import asyncio
 import json
+from datetime import timedelta
 from urllib.parse import urljoin
 
 import pytest
-from channels import open_room
+from channels import NOW, open_room
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from lxml import etree
+from making import ADDRESS, make_post
 
+from publisher.library import Library
+from publisher.projection import Projection
+from publisher.scene import Billing, Scene
+from shared.event import DeleteEvent, Logged, Position, PostEvent, ResetEvent, UpdateEvent
+from shared.story import Story
 from shared.syndication import read_feed
 from shared.wire import HISTORY, TOMBSTONES
 from subscriber.follower import Follower
@@ -137,6 +146,39 @@ async def test_a_new_take_has_archive_documents_of_its_own():
         assert (status, headers["Location"]) == (307, "1.atom?take=2")
         await room.reset(3)
         assert (await room.get(again))[0] == 410
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["post", "post", "post", "update", "delete", "reset"]), st.sampled_from("abcdefghij")),
+    max_size=60,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(STEPS, st.integers(1, 4))
+def test_window_and_archives_together_are_the_story(steps, window):
+    library, story = Library.open(":memory:", "e1"), Story()
+    shelf = library.shelf("harbour")
+    billing = Billing("Storm", "replay", "en", NOW.date(), NOW, window)
+    scene = Scene(shelf, billing, Projection(ADDRESS, "shifted"), "e1")
+    for seq, (kind, slug) in enumerate(steps, 1):
+        post = make_post(slug, seq, title=f"Version {seq}", facts={"revision": seq})
+        event = {
+            "post": PostEvent(post=post),
+            "update": UpdateEvent(post=post),
+            "delete": DeleteEvent(id=slug, story_time=post.story_time),
+            "reset": ResetEvent(reason="seek", take=seq, run=1, story_time=post.story_time),
+        }[kind]
+        shelf.file([Logged(Position("e1", seq), f"k{seq}", NOW + timedelta(seconds=seq), event)])
+        story.apply(event)
+    snapshot = scene.snapshot()
+    found = {post.id: post.title for post in snapshot.posts}
+    while snapshot.older is not None:
+        snapshot = scene.archive(snapshot.older)
+        for post in snapshot.posts:
+            assert found.setdefault(post.id, post.title) == post.title
+    assert found == {ADDRESS.tag(post.id): post.title for post in story}
+    library.close()
 
 
 # Deletions.

@@ -112,8 +112,8 @@ async def fill(path: Path, posts: int) -> float:
         made = [make_post(number) for number in range(first, min(first + BATCH, posts))]
         drafts = [Draft(f"take-1:{post.id}:1", post.date_published, PostEvent(post=post)) for post in made]
         shelf.file(await log.append(drafts))
-        print(f"\r{first + len(made):,} of {posts:,} posts", end="", file=sys.stderr, flush=True)
-    print(file=sys.stderr)
+        if sys.stderr.isatty():
+            print(f"\r{first + len(made):,} of {posts:,} posts ", end="", file=sys.stderr, flush=True)
     library.close()
     await store.close()
     return time.perf_counter() - begin
