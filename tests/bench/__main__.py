@@ -33,6 +33,10 @@ BENCHES = {
     "reading": Bench("reading"),
     "library": Bench("library", short=("--posts", "20000", "--releases", "100")),
     **{case: Bench("contest", (case,), ("--pairs", "2", "--readers", "500")) for case in CASES},
+    "idle": Bench("resilience", ("idle",), ("--times", "1", "--readers", "500")),
+    "restart": Bench("resilience", ("restart",), ("--times", "1", "--readers", "500")),
+    "stalled": Bench("resilience", ("stalled",), ("--times", "1", "--readers", "200", "--seconds", "5")),
+    "behind": Bench("resilience", ("behind",), ("--times", "1", "--events", "5000")),
 }
 
 

@@ -72,7 +72,9 @@ class Producer:
 async def serve(log: str, port: int, window: int, joining: str) -> None:
     """Serve until standard input ends."""
     table = {
+        # While others are measured, nothing is to be heard of it.
         "server": {"port": port, "heartbeat": "1h"},
+        "streams": {"join": joining == "joining", "life": ""},
         "log": {"url": log},
         "channels": {"bench": {"mode": "live", "window": window}},
     }
@@ -80,9 +82,6 @@ async def serve(log: str, port: int, window: int, joining: str) -> None:
     try:
         await server.start()
         producer = Producer(server)
-        fanout = server.channels["bench"].fanout
-        fanout.joining = joining == "joining"
-        fanout.beat, fanout.life = 3600.0, 0.0  # while others are measured, nothing is to be heard of it
         print(server.local_url.rpartition(":")[2], producer.smallest(), flush=True)
         lines = asyncio.StreamReader()
         await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)

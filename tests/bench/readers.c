@@ -58,6 +58,9 @@ struct reader {
 static struct reader *all;
 static int count, sources, in_flight, making, idle, epoll, port, open_bodies;
 static bool asleep;
+static char doing;
+static int stalled;
+static int64_t limit, began, spent;
 static const char *path, *after;
 static int64_t buckets[BUCKETS], highest, first, last_arrival, events, gaps, repeats, resets, bytes, reads, again, refused;
 static int64_t target = -1;
@@ -289,7 +292,7 @@ static void take(struct reader *r) {
     if (size && !body(r, data, size, arrival)) lose(r, r->retry);
 }
 
-static void answer(const char *what, int64_t began, int64_t spent) {
+static void answer(const char *what) {
     double wall = (now() - began) / 1e9;
     printf("{\"%s\": %d, \"of\": %d, \"seconds\": %.4f, \"events\": %lld, \"span\": %.6f, \"p50\": %.3f, \"p90\": %.3f, "
            "\"p99\": %.3f, \"max\": %.3f, \"gaps\": %lld, \"repeats\": %lld, \"resets\": %lld, \"bytes\": %lld, \"reads\": %lld, "
@@ -301,6 +304,45 @@ static void answer(const char *what, int64_t began, int64_t spent) {
     fflush(stdout);
     memset(buckets, 0, sizeof buckets);
     highest = first = last_arrival = events = gaps = repeats = resets = bytes = reads = again = refused = 0;
+}
+
+/* Obeys one line; gives false where it is the end. */
+static bool obey(const char *order) {
+    double seconds = 0;
+    long long last = 0;
+    if (sscanf(order, "joined %lf", &seconds) == 1) doing = 'j';
+    else if (sscanf(order, "round %lld %lf", &last, &seconds) == 2) doing = 'r';
+    else if (sscanf(order, "every %lld %lf", &last, &seconds) == 2) doing = 'e';
+    else if (sscanf(order, "stall %d", &stalled) == 1) {
+        for (int k = count - stalled; k < count; k++) {
+            int small = 4096;
+            all[k].stalled = asleep = true;
+            if (all[k].state != BODY) continue;
+            setsockopt(all[k].fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+            watch(all + k, EPOLL_CTL_MOD, 0);
+        }
+        return true;
+    } else if (!strncmp(order, "wake", 4)) {
+        asleep = false;
+        for (int k = count - stalled; k < count; k++) {
+            if (all[k].state != BODY) continue;
+            watch(all + k, EPOLL_CTL_DEL, 0);
+            watch(all + k, EPOLL_CTL_ADD, EPOLLIN);
+        }
+        return true;
+    } else return false;
+    began = now();
+    limit = began + (int64_t)(seconds * 1e9);
+    spent = cpu();
+    if (doing == 'j') return true;
+    target = last;
+    reached = fast = 0;
+    for (int k = 0; k < count; k++) {
+        all[k].done = all[k].seq >= target;
+        reached += all[k].done;
+        fast += all[k].done && !all[k].stalled;
+    }
+    return true;
 }
 
 int main(int argc, char **argv) {
@@ -323,58 +365,31 @@ int main(int argc, char **argv) {
     struct epoll_event e = {.events = EPOLLIN, .data.ptr = NULL}, ready[1024];
     fcntl(0, F_SETFL, O_NONBLOCK);
     epoll_ctl(epoll, EPOLL_CTL_ADD, 0, &e);
-    char command[256] = "", doing = 0;
-    int stalled = 0;
-    int64_t limit = 0, began = now(), spent = cpu();
+    char command[256] = "";
+    size_t length = 0;
+    began = now();
+    spent = cpu();
     for (;;) {
         int64_t moment = now();
         for (int i = 0; idle && i < count && making < in_flight; i++)
             if (all[i].state == IDLE && all[i].due <= moment) start(all + i);
         bool over = doing && moment > limit;
-        if (doing == 'j' && (open_bodies == count || over)) { reached = open_bodies; answer("joined", began, spent); doing = 0; }
-        else if (doing == 'r' && (fast == count - stalled || over)) { answer("round", began, spent); doing = 0; }
-        else if (doing == 'e' && (reached == count || over)) { answer("every", began, spent); doing = 0; }
+        if (doing == 'j' && (open_bodies == count || over)) { reached = open_bodies; answer("joined"); doing = 0; }
+        else if (doing == 'r' && (fast == count - stalled || over)) { answer("round"); doing = 0; }
+        else if (doing == 'e' && (reached == count || over)) { answer("every"); doing = 0; }
         int found = epoll_wait(epoll, ready, 1024, 5);
         for (int i = 0; i < found; i++) {
             struct reader *r = ready[i].data.ptr;
             if (r == NULL) {
-                ssize_t size = read(0, command, sizeof command - 1);
+                ssize_t size = read(0, command + length, sizeof command - 1 - length);
                 if (size <= 0) return 0;
-                command[size] = 0;
-                double seconds = 0;
-                long long last = 0;
-                if (sscanf(command, "joined %lf", &seconds) == 1) doing = 'j';
-                else if (sscanf(command, "round %lld %lf", &last, &seconds) == 2) doing = 'r';
-                else if (sscanf(command, "every %lld %lf", &last, &seconds) == 2) doing = 'e';
-                else if (sscanf(command, "stall %d", &stalled) == 1) {
-                    for (int k = count - stalled; k < count; k++) {
-                        int small = 4096;
-                        all[k].stalled = asleep = true;
-                        if (all[k].state != BODY) continue;
-                        setsockopt(all[k].fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
-                        watch(all + k, EPOLL_CTL_MOD, 0);
-                    }
-                    continue;
-                } else if (!strncmp(command, "wake", 4)) {
-                    asleep = false;
-                    for (int k = count - stalled; k < count; k++) {
-                        if (all[k].state != BODY) continue;
-                        watch(all + k, EPOLL_CTL_DEL, 0);
-                        watch(all + k, EPOLL_CTL_ADD, EPOLLIN);
-                    }
-                    continue;
-                } else return 0;
-                began = now();
-                limit = began + (int64_t)(seconds * 1e9);
-                spent = cpu();
-                if (doing != 'j') {
-                    target = last;
-                    reached = fast = 0;
-                    for (int k = 0; k < count; k++) {
-                        all[k].done = all[k].seq >= target;
-                        reached += all[k].done;
-                        fast += all[k].done && !all[k].stalled;
-                    }
+                command[length + size] = 0;
+                length += size;
+                for (char *end; (end = strchr(command, '\n'));) {
+                    *end = 0;
+                    if (!obey(command)) return 0;
+                    length -= end + 1 - command;
+                    memmove(command, end + 1, length + 1);
                 }
                 continue;
             }
