@@ -138,7 +138,7 @@ class Server:
         self._scheduler.start()
         self._scheduler.add_job(self._prune, "interval", minutes=1, misfire_grace_time=None, coalesce=True)
         self._scheduler.add_job(self._push.sweep, "interval", minutes=1, misfire_grace_time=None, coalesce=True)
-        self._push.start()
+        await self._push.start()
         beat, life = server.heartbeat.total_seconds(), streams.life.total_seconds() if streams.life is not None else 0.0
         self._site.reruns.beat, self._site.reruns.life = beat, life
         for channel_ in self.channels.values():

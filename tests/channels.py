@@ -105,7 +105,7 @@ async def open_room(
     pressing = asyncio.create_task(room.press.run())
     if websub is not None:
         room.push = Push.open(websub, server, leases, [room.channel], now=lambda: room.now, pace=pace)
-        room.push.start()
+        await room.push.start()
     site = room.site = Site({"harbour": room.channel}, now, hub=room.push.hub if room.push else None)
     runner = web.AppRunner(site.application(), handler_cancellation=True, shutdown_timeout=5, access_log=None)
     await runner.setup()

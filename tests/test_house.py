@@ -13,7 +13,7 @@ LIMIT = 400
 # From the ground up. A module imports from its own storey or from those below it; rooms named by their folder.
 STOREYS = [
     {"clock", "when", "measures"},
-    {"reel", "log", "render", "sources", "alarm", "token", "codings", "listening"},
+    {"reel", "log", "render", "sources", "alarm", "lock", "token", "codings", "listening"},
     {"playhead"},
     {"score"},
     {"control"},

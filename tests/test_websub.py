@@ -22,6 +22,7 @@ from publisher.config import WebSubSettings
 from publisher.websub.asking import BadAskError, read_asked, signature
 from publisher.websub.courier import Courier, Lanes, NotTakenError, Pace
 from publisher.websub.leases import Leases
+from publisher.websub.push import Push
 
 OPEN = WebSubSettings(allow_private=True)
 QUICK = Pace(first=0.01, longest=0.05, patience=30, slow=0.2, deadline=20)
@@ -490,6 +491,45 @@ async def test_after_a_kill_the_subscription_stands_and_what_was_missed_is_deliv
             assert len(subscriber.asked) == 1  # it did not have to subscribe again
     finally:
         await asyncio.to_thread(publisher.stop)
+
+
+async def test_of_several_processes_over_one_log_one_delivers_and_when_it_ends_another_does(tmp_path):
+    path = str(tmp_path / "log.db.websub")
+    async with open_room(websub=OPEN, pace=QUICK, leases=path) as room, subscribers() as subscriber:
+        server = room.root.removesuffix("/harbour/")
+        other = Push.open(OPEN, server, path, [room.channel], now=lambda: room.now, pace=QUICK)
+        form = {"hub.mode": "subscribe", "hub.topic": f"{room.root}feed.atom", "hub.callback": subscriber.url}
+        assert (await other.hub.ask(form)).status == 202
+        await reached(lambda: len(other.hub.leases))
+        for number in range(3):
+            await room.post(f"p{number}")
+            assert len(entries((await subscriber.delivery())[1])) == number + 1
+        assert subscriber.tries == 3
+        await room.push.sweep()
+        await room.push.close()
+        await room.post("p3")
+        assert len(entries((await subscriber.delivery())[1])) == 4
+        assert subscriber.tries == 4
+        form["hub.mode"] = "unsubscribe"
+        await other.hub.ask(form)
+        await reached(lambda: not len(other.hub.leases))
+        await other.close()
+        room.push = None
+    leases = Leases.open(path)
+    assert not len(leases)
+    leases.close()
+
+
+async def test_what_could_not_be_delivered_is_by_the_next_sweep():
+    async with open_room(websub=OPEN, pace=QUICK) as room, subscribers() as subscriber:
+        await subscribe(room, subscriber)
+        room.push.hub.leases.tell((f"{room.root}feed.atom", subscriber.url), "something older")
+        await room.push.sweep()
+        assert entries((await subscriber.delivery())[1]) == []
+        await room.push.sweep()
+        await room.post("a")
+        await subscriber.delivery()
+        assert subscriber.tries == 2
 
 
 async def test_other_hubs_are_told_of_each_topic():

@@ -25,6 +25,6 @@ async def ask(request: web.Request, hub: Hub) -> web.Response:
     form: dict[str, str] = {}
     for name, value in parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True):
         form.setdefault(name, value)
-    answer = hub.ask(form)
+    answer = await hub.ask(form)
     headers = {"Retry-After": str(answer.retry_after)} if answer.retry_after is not None else {}
     return web.Response(status=answer.status, text=f"{answer.text}\n" if answer.text else "", headers=headers)

@@ -89,6 +89,11 @@ class Courier:
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="courier")
 
+    @property
+    def busy(self) -> bool:
+        """Tell whether there is anything that it has yet to bring."""
+        return self._task is not None
+
     def dismiss(self) -> asyncio.Task[None] | None:
         """End; gives the task that is ending, if there is one."""
         if self._task is not None:

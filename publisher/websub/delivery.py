@@ -68,10 +68,13 @@ class Deliveries:
         self._nudging: asyncio.Task[None] | None = None
         self._dropping: set[asyncio.Task[None]] = set()
 
-    def resume(self) -> None:
-        """Take up where the last process stood: who lacks what was released since gets it now."""
-        for lease in self._leases:
+    async def resume(self) -> None:
+        """Take up where another process stood: who lacks what was released since gets it now."""
+        await self._refresh()
+        for place, lease in enumerate(self._leases, 1):
             self.catch_up(lease.key)
+            if place % SLICE == 0:
+                await asyncio.sleep(0)
 
     def changed(self, *topics: str) -> None:
         """Deliver topics that have changed; returns at once, however many subscribed."""
@@ -80,8 +83,10 @@ class Deliveries:
             self._nudging = asyncio.create_task(self._nudge_all(), name="hub")
 
     def catch_up(self, key: Key) -> None:
-        """Deliver to one subscriber, if it lacks anything."""
-        lease, topic = self._leases.get(key), self._topics.get(key[0])
+        """Deliver to one subscriber, if it lacks anything that is not on its way."""
+        lease, topic, courier = self._leases.get(key), self._topics.get(key[0]), self._couriers.get(key)
+        if courier is not None and courier.busy:
+            return
         if lease is not None and topic is not None and lease.told != topic.state():
             self._nudge(key)
 
@@ -106,12 +111,19 @@ class Deliveries:
         while self._changed:
             topic = next(iter(self._changed))
             del self._changed[topic]
+            await self._refresh()
             for place, key in enumerate(self._leases.of(topic), 1):
                 self._nudge(key)
                 if place % SLICE == 0:
                     await asyncio.sleep(0)
             await asyncio.sleep(0)
         self._nudging = None
+
+    async def _refresh(self) -> None:
+        try:
+            await self._leases.refresh()
+        except LeaseError as error:
+            logger.error("%s", error)  # noqa: TRY400 one line
 
     def _nudge(self, key: Key) -> None:
         courier = self._couriers.get(key)

@@ -67,6 +67,7 @@ class Hub:
         *,
         limits: Limits | None = None,
         pace: Pace | None = None,
+        delivers: Callable[[], bool] = lambda: True,
     ) -> None:
         """Make a hub.
 
@@ -78,6 +79,7 @@ class Hub:
             now: tells the time, zone-aware.
             limits: how many subscriptions it takes.
             pace: how it calls.
+            delivers: tells whether deliveries are this process' business; else another's of this machine.
         """
         self.leases = leases
         self._topics = topics
@@ -85,12 +87,13 @@ class Hub:
         self._now = now
         self._limits = limits or Limits()
         self._pace = pace or Pace()
+        self._delivers = delivers
         self.deliveries = Deliveries(url, topics, leases, session, now=now, pace=self._pace)
         self._settling: dict[Key, asyncio.Task[None]] = {}  # the newest request of each pair
         self._tasks: set[asyncio.Task[None]] = set()
         self._hosts: Counter[str] = Counter()  # of the requests under way
 
-    def ask(self, form: Mapping[str, str]) -> Answer:
+    async def ask(self, form: Mapping[str, str]) -> Answer:
         """Take a request; what it asks for is done once the subscriber has confirmed it."""
         if form.get("hub.mode") == "publish":
             return self._asked_to_publish(form.get("hub.topic") or form.get("hub.url") or "")
@@ -98,26 +101,30 @@ class Hub:
             asked = read_asked(form)
         except BadAskError as error:
             return Answer(400, str(error))
-        if len(self._tasks) >= VERIFYING or self._hosts[asked.host] >= VERIFYING_AT_ONE_HOST:
-            return Answer(429, "too many requests wait for their subscribers to confirm them; try again", SOON)
-        key = asked.topic, asked.callback
-        if asked.mode == "subscribe" and self.leases.get(key) is None:
-            if len(self.leases) >= self._limits.subscriptions:
-                return Answer(503, "this hub has all the subscriptions that it takes; try again later", LATER)
-            if self.leases.at(asked.host) >= self._limits.per_host:
-                return Answer(503, f"{asked.host} has all the subscriptions that this hub gives a host", LATER)
-        self._begin(asked, key)
-        return Answer(202)
+        try:
+            await self.leases.refresh()
+        except LeaseError as error:
+            logger.error("%s", error)  # noqa: TRY400 one line
+            return Answer(503, "the hub has trouble; try again later", SOON)
+        refused = self._refused(asked)
+        if refused is None:
+            self._begin(asked)
+        return refused or Answer(202)
 
     async def sweep(self) -> None:
-        """Drop the leases that have run out, and save what was told: to be called now and then."""
+        """Drop the leases that have run out, save what was told, deliver what is lacking; to be called now and then."""
+        await self._tidy()
+        if self._delivers():
+            await self.deliveries.resume()
+
+    async def _tidy(self) -> None:
         now = self._now()
         over = [lease.key for lease in self.leases if lease.expires <= now]
         for key in over:
             self.deliveries.dismiss(key)
         try:
             if over:
-                await self.leases.drop(*over)
+                await self.leases.drop(*over, expired=now)
             await self.leases.save()
         except LeaseError as error:
             logger.error("%s", error)  # noqa: TRY400 one line
@@ -129,17 +136,28 @@ class Hub:
         if self._tasks:
             await asyncio.wait(list(self._tasks))
         await self.deliveries.close()
-        await self.sweep()
+        await self._tidy()
         self.leases.close()
+
+    def _refused(self, asked: Asked) -> Answer | None:
+        """Turn a request away that is one too many."""
+        if len(self._tasks) >= VERIFYING or self._hosts[asked.host] >= VERIFYING_AT_ONE_HOST:
+            return Answer(429, "too many requests wait for their subscribers to confirm them; try again", SOON)
+        if asked.mode == "subscribe" and self.leases.get((asked.topic, asked.callback)) is None:
+            if len(self.leases) >= self._limits.subscriptions:
+                return Answer(503, "this hub has all the subscriptions that it takes; try again later", LATER)
+            if self.leases.at(asked.host) >= self._limits.per_host:
+                return Answer(503, f"{asked.host} has all the subscriptions that this hub gives a host", LATER)
+        return None
 
     def _asked_to_publish(self, topic: str) -> Answer:
         if topic in self._topics:
             return Answer(202, "this hub knows of every release by itself")
         return Answer(400, "this hub pushes the channels of its own server only")
 
-    def _begin(self, asked: Asked, key: Key) -> None:
+    def _begin(self, asked: Asked) -> None:
         """Settle a request in a task; two of the same pair one after the other, as they came."""
-        topic = self._topics.get(asked.topic)
+        key, topic = (asked.topic, asked.callback), self._topics.get(asked.topic)
         task = asyncio.create_task(self._settle(asked, self._settling.get(key), topic.state() if topic else None))
         self._settling[key] = task
         self._tasks.add(task)
@@ -195,4 +213,5 @@ class Hub:
         told = known.told if known is not None else state
         lease = Lease(asked.topic, asked.callback, asked.secret, expires, told)
         await self.leases.put(lease)
-        self.deliveries.catch_up(lease.key)
+        if self._delivers():
+            self.deliveries.catch_up(lease.key)

@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from publisher.websub.asking import host_of
 from shared.errors import NewsreelError, UsageError
@@ -33,6 +33,9 @@ _TABLE = """CREATE TABLE lease (
     PRIMARY KEY (topic, callback)
 ) WITHOUT ROWID"""
 
+_DELETE = "DELETE FROM lease WHERE topic = ? AND callback = ? AND expires <= ?"
+
+Done = TypeVar("Done")
 Key = tuple[str, str]
 """Topic and callback: there is one subscription for each pair (section 5.1)."""
 
@@ -68,10 +71,9 @@ class Leases:
         self._callbacks: defaultdict[str, dict[str, None]] = defaultdict(dict)  # by topic
         self._hosts: Counter[str] = Counter()
         self._unsaved: set[Key] = set()
-        for topic, callback, secret, expires, told in connection.execute(
-            "SELECT topic, callback, secret, expires, told FROM lease"
-        ):
-            self._keep(Lease(topic, callback, secret, datetime.fromtimestamp(expires, UTC), told))
+        self._version = 0
+        for lease in self._read() or ():
+            self._keep(lease)
 
     @classmethod
     def open(cls, path: str) -> Leases:
@@ -112,17 +114,37 @@ class Leases:
         """Count the leases whose callbacks are at one host."""
         return self._hosts[host]
 
+    async def refresh(self) -> None:
+        """Take over what other processes have changed in the file. Raises LeaseError."""
+        fresh = await self._locked(self._read)
+        if fresh is None:
+            return
+        told = {key: lease.told for key in self._unsaved if (lease := self._leases.get(key)) is not None}
+        for key in self._leases.keys() - {lease.key for lease in fresh}:
+            self._forget(key)
+        for lease in fresh:
+            self._keep(replace(lease, told=told.get(lease.key, lease.told)))
+
     async def put(self, lease: Lease) -> None:
         """Keep a lease, in the place of an older one for the same pair. Raises LeaseError."""
         row = (*lease.key, lease.secret, lease.expires.timestamp(), lease.told)
-        await self._write(lambda: self._many("INSERT OR REPLACE INTO lease VALUES (?, ?, ?, ?, ?)", [row]))
+        await self._locked(lambda: self._many("INSERT OR REPLACE INTO lease VALUES (?, ?, ?, ?, ?)", [row]))
         self._keep(lease)
 
-    async def drop(self, *keys: Key) -> None:
-        """Forget leases. Raises LeaseError: they are forgotten all the same, until the next start."""
+    async def drop(self, *keys: Key, expired: datetime | None = None) -> None:
+        """Forget leases.
+
+        Args:
+            keys: which.
+            expired: only if they ran out by then: another process may have renewed them.
+
+        Raises:
+            LeaseError: they are forgotten all the same, until the next start.
+        """
+        before = expired.timestamp() if expired is not None else float("inf")
         for key in keys:
             self._forget(key)
-        await self._write(lambda: self._many("DELETE FROM lease WHERE topic = ? AND callback = ?", list(keys)))
+        await self._locked(lambda: self._many(_DELETE, [(*key, before) for key in keys]))
 
     def tell(self, key: Key, state: str) -> None:
         """Note what a subscriber has; ``save`` brings it to the disk."""
@@ -136,7 +158,7 @@ class Leases:
         rows = [(lease.told, *key) for key in self._unsaved if (lease := self._leases.get(key)) is not None]
         self._unsaved.clear()
         if rows:
-            await self._write(lambda: self._many("UPDATE lease SET told = ? WHERE topic = ? AND callback = ?", rows))
+            await self._locked(lambda: self._many("UPDATE lease SET told = ? WHERE topic = ? AND callback = ?", rows))
 
     def close(self) -> None:
         """Close the file; what was told and not saved may be told again after the next start."""
@@ -157,6 +179,15 @@ class Leases:
         self._hosts[host_of(callback)] -= 1
         self._unsaved.discard(key)
 
+    def _read(self) -> list[Lease] | None:
+        """Read all leases, None if no other connection has changed anything since."""
+        (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        if version == self._version:
+            return None
+        self._version = version
+        rows = self._connection.execute("SELECT topic, callback, secret, expires, told FROM lease")
+        return [Lease(t, c, s, datetime.fromtimestamp(expires, UTC), told) for t, c, s, expires, told in rows]
+
     def _many(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
@@ -167,12 +198,12 @@ class Leases:
                 self._connection.execute("ROLLBACK")
             raise
 
-    async def _write(self, change: Callable[[], None]) -> None:
+    async def _locked(self, work: Callable[[], Done]) -> Done:
         async with self._turn:
             try:
-                await asyncio.to_thread(change)
+                return await asyncio.to_thread(work)
             except sqlite3.Error as error:
-                raise _failed(self._path, "written", error) from error
+                raise _failed(self._path, "used", error) from error
 
 
 def _begin_or_check(path: str, connection: sqlite3.Connection) -> None:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from publisher.editions import PRINTINGS
+from publisher.lock import MachineLock
 from publisher.log.opening import log_path
 from publisher.websub.calling import open_calls
 from publisher.websub.delivery import Topic
@@ -40,7 +41,10 @@ def leases_path(log: str) -> str:
 class Push:
     """The hub, if the server has one, and the herald. Both are told of releases by the presses."""
 
-    def __init__(self, hub: Hub | None, herald: Herald, sessions: Sequence[aiohttp.ClientSession]) -> None:
+    def __init__(
+        self, lock: MachineLock, hub: Hub | None, herald: Herald, sessions: Sequence[aiohttp.ClientSession]
+    ) -> None:
+        self._lock = lock
         self.hub = hub
         self._herald = herald
         self._sessions = sessions
@@ -58,9 +62,12 @@ class Push:
     ) -> Push:
         """Open the leases at ``path`` and listen to the channels' presses.
 
+        Of several processes over one file, which are served by one address, each takes subscriptions; one pushes.
+
         Raises:
-            UsageError, LeaseError: the file cannot be used.
+            UsageError, LeaseError, LockError: the file cannot be used.
         """
+        lock = MachineLock(f"{path}.lock" if path != ":memory:" else None)
         topics = {channel: _topics(channel) for channel in channels}
         urls = [url for of_channel in topics.values() for url in of_channel]
         outwards = open_calls(allow_private=True)  # to hubs that the configuration names
@@ -71,27 +78,29 @@ class Push:
             sessions.append(open_calls(allow_private=settings.allow_private))
             leases = Leases.open(path)
             every = {url: topic for of_channel in topics.values() for url, topic in of_channel.items()}
-            hub = Hub(f"{server}/hub", every, leases, sessions[-1], now, limits=limits, pace=pace)
-        push = cls(hub, Herald(settings.hubs, urls, outwards, pace), sessions)
+            hub = Hub(f"{server}/hub", every, leases, sessions[-1], now, limits=limits, pace=pace, delivers=lock.take)
+        push = cls(lock, hub, Herald(settings.hubs, urls, outwards, pace), sessions)
         for channel, of_channel in topics.items():
             channel.press.listeners.append(partial(push.pressed, tuple(of_channel)))
         return push
 
-    def start(self) -> None:
-        """Begin to push."""
-        if self.hub is not None:
-            self.hub.deliveries.resume()
+    async def start(self) -> None:
+        """Begin to push: first to who lacks what was released while no process ran."""
+        if self.hub is not None and self._lock.take():
+            await self.hub.deliveries.resume()
 
     def pressed(self, topics: Sequence[str], batch: Sequence[Logged]) -> None:
         """Push what a press has just made; a clock that was only set is no release, but the end is one."""
         if all(isinstance(logged.event, ClockEvent) and logged.event.state != "ended" for logged in batch):
+            return
+        if not self._lock.take():
             return
         self._herald.released(*topics)
         if self.hub is not None:
             self.hub.deliveries.changed(*topics)
 
     async def sweep(self) -> None:
-        """Drop what has run out; to be called now and then."""
+        """Drop what has run out, deliver what is lacking; to be called now and then."""
         if self.hub is not None:
             await self.hub.sweep()
 
@@ -102,6 +111,7 @@ class Push:
         await self._herald.close()
         for session in self._sessions:
             await session.close()
+        self._lock.close()
 
 
 def _topics(channel: Channel) -> dict[str, Topic]:
