@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from shared.wire import Standing
 
 
+LASTING_SECONDS = 300
+"""``max-age`` of what nobody can change while the server runs: after a restart all may be different."""
+
+
 @dataclass(frozen=True, slots=True)
 class Join:
     """How a reader joins the stream: ``go-on`` exactly after ``cursor``, begin with ``reset``, or it is ``over``."""
@@ -87,6 +91,11 @@ class Channel:
         """Tell whether the story is whole: an archive, or a replay that has ended, unless its clock is moved."""
         clock = self.press.clock
         return self.press.billing.mode == "archive" or (clock is not None and clock.state == "ended")
+
+    @property
+    def max_age(self) -> int | None:
+        """Seconds for which no document of the channel can change; None where a post or a control may come."""
+        return LASTING_SECONDS if self.press.billing.mode == "archive" else None
 
     async def open(self, now: datetime) -> None:
         """Take up where the log stands: the conductor first, so that nobody is told of an end that is none.

@@ -13,7 +13,8 @@ from aiohttp import ClientSession, web
 
 from publisher.codings import CODINGS, choose
 from publisher.editions import AT_ONCE_BYTES, Edition
-from publisher.web.documents import YEAR_SECONDS, respond
+from publisher.web.documents import MOST_READY, YEAR_SECONDS, respond
+from publisher.web.ready import Answer
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -46,6 +47,7 @@ async def serving(edition, **how):
                 async with session.request(method, url, headers=headers) as answer:
                     return answer.status, answer.headers, await answer.read()
 
+            ask.url = url
             yield ask
     finally:
         await runner.cleanup()
@@ -180,3 +182,65 @@ async def test_caches_are_told_how_long_nothing_can_change():
             _, headers, _ = await ask()
             assert headers["Cache-Control"] == said
             assert (await ask(If_None_Match=headers["ETag"]))[1]["Cache-Control"] == said
+
+
+async def said(url, request):
+    """Send bytes, and give all that comes until the server closes, or has been silent for long."""
+    reading, writing = await asyncio.open_connection("127.0.0.1", int(url.rsplit(":", 1)[1].strip("/")))
+    writing.write(request.encode())
+    try:
+        return await asyncio.wait_for(reading.read(), 20)
+    finally:
+        writing.close()
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+async def test_answers_that_are_ready_say_the_same_as_those_that_are_not(conditional):
+    async with serving(edition(), links='<https://news.example/>; rel="self"') as ask:
+        tag = f"If-None-Match: {(await ask())[1]['ETag']}\r\n" if conditional else ""
+        status = b"304 Not Modified" if conditional else b"200 OK"
+
+        def parts(answer):
+            head, _, body = answer.partition(b"\r\n\r\n")
+            first, *lines = head.split(b"\r\n")
+            assert first.partition(b" ")[2] == status
+            return {line for line in lines if not line.startswith((b"Date:", b"Connection:"))}, body
+
+        close = f"GET / HTTP/1.1\r\nHost: x\r\n{tag}Connection: close\r\n\r\n"
+        plain = parts(await said(ask.url, close))
+        assert plain[1] == (b"" if conditional else edition().body)
+        assert parts(await said(ask.url, f"GET / HTTP/1.0\r\nHost: x\r\n{tag}\r\n")) == plain
+        # On a connection that goes on it comes in one piece; several requests at once get their answers in order.
+        ready = f"GET / HTTP/1.1\r\nHost: x\r\n{tag}\r\n"
+        heads = f"HEAD / HTTP/1.1\r\nHost: x\r\n{tag}\r\n"
+        answers = (await said(ask.url, ready + heads + ready + close)).split(b"HTTP/1.1 ")[1:]
+        assert len(answers) == 4
+        full, headed, again, last = (parts(b"HTTP/1.1 " + answer) for answer in answers)
+        assert full == again == last == plain
+        assert headed == (plain[0], b"")
+
+
+async def test_who_asks_on_without_reading_is_not_answered_without_end():
+    large = edition(LARGE)
+    async with serving(large) as ask:
+        await ask()
+        _, writing = await asyncio.open_connection("127.0.0.1", int(ask.url.rsplit(":", 1)[1].strip("/")), limit=1)
+        served = []
+        answer = next(value for value in large.ready.values() if isinstance(value, Answer))
+        wire = answer.wire
+        answer.wire = lambda **how: served.append(1) or wire(**how)
+        request = b"GET / HTTP/1.1\r\nHost: x\r\nAccept-Encoding: identity\r\n\r\n"
+        writing.write(request * 400)
+        for _ in range(400):  # others are answered all the while
+            assert (await ask(Accept_Encoding="gzip"))[0] == 200
+        assert 0 < len(served) < 200
+        writing.transport.abort()
+
+
+async def test_readers_who_ask_in_ever_new_words_fill_no_memory():
+    one = edition()
+    async with serving(one) as ask:
+        for number in range(2 * MOST_READY):
+            assert (await ask(If_None_Match=f'"{number}"'))[0] == 200
+        assert len(one.ready) <= MOST_READY
+        assert len({id(value) for value in one.ready.values()}) == 1  # the bytes are kept once

@@ -6,14 +6,16 @@ import re
 import time
 from email.utils import formatdate
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from multidict import CIMultiDict
 
+from publisher.channel import LASTING_SECONDS
 from publisher.codings import SMALLEST, choose, weight
 from publisher.render.page import CONTENT_SECURITY_POLICY
 from publisher.web.problems import EXPOSED
+from publisher.web.ready import Answer
 from shared.wire import ATOM, EVENT_STREAM, HTML, JSON_FEED, RSS, XML
 
 if TYPE_CHECKING:
@@ -32,6 +34,9 @@ does not know of that; rss2email 3.13, which goes by that name, takes a 226 for 
 _KEPT = ("ETag", "Vary", "Cache-Control", "Access-Control-Allow-Origin")
 """What a 304 repeats of the 200 (RFC 9110, section 15.4.5), and what a browser asks of it. All else the reader has."""
 _FEED_POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+_DECIDING = (hdrs.ACCEPT_ENCODING, hdrs.ACCEPT, hdrs.IF_NONE_MATCH, hdrs.IF_MODIFIED_SINCE)
+MOST_READY = 128
+"""Answers of one edition that are kept ready: readers choose what they send."""
 _TAG = re.compile(r'"([^"]*)"')
 
 
@@ -58,32 +63,41 @@ async def respond(
         since: gives what is new for who has the edition of an entity tag, None where that is not known. With it,
             ``A-IM: feed`` is answered 226 (RFC 3229) where the reader names such a tag.
     """
+    asked = tuple(_field(request, name) for name in _DECIDING)
+    ready, key = edition.ready, (asked, links, max_age, vary, since is None)
+    # A delta is made for who asks for it, and the max-age of a rerun falls with every second: all else is the same for
+    # all who ask alike.
+    alike = status == 200 and max_age in {None, LASTING_SECONDS} and (since is None or "A-IM" not in request.headers)
+    if alike and (known := ready.get(key)) is not None:
+        return cast("Answer", known).response(request)
     if edition.media_type.startswith((ATOM, RSS)):
         vary = (*vary, "Accept")
-        if preferred(request.headers.get("Accept"), (edition.media_type.partition(";")[0], XML)) == XML:
+        if preferred(asked[1], (edition.media_type.partition(";")[0], XML)) == XML:
             # A browser: under the feed's own type it would show the source, or save it, instead of applying the style.
             edition = edition.typed(f"{XML}; charset=utf-8")
-    accepted = request.headers.get("Accept-Encoding")
-    coding = choose(accepted, small=len(edition.body) < SMALLEST)
+    coding = choose(asked[0], small=len(edition.body) < SMALLEST)
     partial = since is not None and _takes_deltas(request)
-    key = (coding, links, vary, since is not None, partial)
-    known_age, headers = edition.ready.get(key, (None, None))
-    if headers is None or known_age != max_age:  # of a rerun it falls with every second
-        named = ("A-IM", *vary) if since is not None else vary
-        headers = _headers(edition, coding, links, max_age, named, private=partial)
-        edition.ready[key] = (max_age, headers)
+    named = ("A-IM", *vary) if since is not None else vary
+    headers = _headers(edition, coding, links, max_age, named, private=partial)
     if status == 200 and _has_it(request, edition, headers["ETag"]):
-        return web.Response(status=304, headers={name: headers[name] for name in _KEPT})
-    response = None
-    if since is not None and partial and not _misled(request):
-        response = await _delta(request, headers, since)
-    if response is None:
-        response = web.Response(status=status, headers=headers, body=await edition.encoded(coding))
-    now = time.time()
-    if edition.last_modified.timestamp() > now:
-        # A date to come would be a lie (RFC 9110, section 8.8.2.1). This one matches nothing later, so hides nothing.
-        response.headers["Last-Modified"] = formatdate(now, usegmt=True)
-    return response
+        answer = Answer(304, {name: headers[name] for name in _KEPT}, b"")
+    else:
+        now = time.time()
+        if edition.last_modified.timestamp() > now:
+            # A date to come would be a lie (RFC 9110, section 8.8.2.1). This one matches nothing later, so hides none.
+            headers["Last-Modified"] = formatdate(now, usegmt=True)
+            alike = False
+        if since is not None and partial and not _misled(request):
+            delta = await _delta(request, headers, since)
+            if delta is not None:
+                return delta
+        answer = Answer(status, headers, await edition.encoded(coding))
+    if alike:
+        if len(ready) >= MOST_READY:
+            ready.clear()
+        # Many ask in different words for the same: the bytes are kept once.
+        answer = ready[key] = ready.setdefault((answer.status, links, *answer.headers.values()), answer)
+    return answer.response(request)
 
 
 async def _delta(
@@ -182,6 +196,14 @@ def _has_it(request: web.Request, edition: Edition, etag: str) -> bool:
         return request.headers["If-None-Match"].strip() == "*" or etag[1:-1] in _tags(request)
     since = request.if_modified_since
     return since is not None and edition.last_modified <= since
+
+
+def _field(request: web.Request, name: str) -> str | None:
+    """Give a field's value, None where there is none; several lines are one list (RFC 9110, section 5.3)."""
+    values = request.headers.getall(name, None)
+    if values is None or len(values) == 1:
+        return values[0] if values else None
+    return ", ".join(values)
 
 
 def _tags(request: web.Request) -> list[str]:

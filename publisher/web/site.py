@@ -25,10 +25,11 @@ from publisher.web.view import View, rerun_of, view_of
 from shared.wire import HTML, OPML
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from datetime import datetime
 
     from publisher.channel import Channel
+    from publisher.editions import Editions
     from publisher.metrics import Metrics
     from publisher.token import Token
     from publisher.websub.hub import Hub
@@ -91,10 +92,13 @@ class Site:
         if self._hub is not None:
             app.router.add_post("/hub", partial(ask, hub=self._hub))
         app.router.add_get("/{channel}", self._slash)
-        app.router.add_get("/{channel}/", self._page)
+        app.router.add_get("/{channel}/", self._document)
         for name in PRINTINGS:
             if name != "page":
                 app.router.add_get(f"/{{channel}}/{{document:{name.replace('.', '[.]')}}}", self._document)
+        for channel in self._channels.values():
+            for name in PRINTINGS:
+                app.router.add_get(f"/{channel.name}/{_tail(name)}", self._current(channel, name))
         app.router.add_get(f"/{{channel}}/{STYLESHEET_PATH}", self._stylesheet)
         app.router.add_get("/{channel}/events", self._events)
         app.router.add_get("/{channel}/archive/{number:[1-9][0-9]{0,8}}.{form:atom|rss|json}", self._archive)
@@ -130,17 +134,30 @@ class Site:
     async def _shut(self, _app: web.Application) -> None:
         self.reruns.close()
 
-    async def _page(self, request: web.Request) -> web.Response:
-        view = self._view(request)
-        links = channel_links(view.address, view.address.page)
-        return await respond(request, view.edition("page"), links=links, max_age=view.max_age)
+    def _current(self, channel: Channel, name: str) -> Callable[[web.Request], Awaitable[web.Response]]:
+        """Make what answers for one document of one channel, as most readers ask for it: as it stands now.
+
+        Routes without variables are found by one look-up, and nothing is put together that is always the same.
+        """
+        links = channel_links(channel.address, channel.address.root + _tail(name))
+        editions, since = channel.editions, _since(channel.editions, name)
+
+        async def answer(request: web.Request) -> web.Response:
+            if "?" in request.raw_path:
+                return await self._shown(request, channel, name)
+            return await respond(request, editions.get(name), links=links, max_age=channel.max_age, since=since)
+
+        return answer
+
+    async def _shown(self, request: web.Request, channel: Channel, name: str) -> web.Response:
+        view = view_of(request, channel, self.reruns, self._now())
+        links = channel_links(view.address, f"{view.address.root}{_tail(name)}{view.address.query}")
+        since = _since(view.editions, name) if view.editions is not None else None
+        return await respond(request, view.edition(name), links=links, max_age=view.max_age, since=since)
 
     async def _document(self, request: web.Request) -> web.Response:
-        view = self._view(request)
-        name = request.match_info["document"]
-        links = channel_links(view.address, f"{view.address.root}{name}{view.address.query}")
-        since = (lambda tag: editions.since(name, tag)) if (editions := view.editions) is not None else None
-        return await respond(request, view.edition(name), links=links, max_age=view.max_age, since=since)
+        # What is there has a route of its own.
+        return await self._shown(request, self._channel(request), request.match_info.get("document", "page"))
 
     async def _stylesheet(self, request: web.Request) -> web.Response:
         self._channel(request)
@@ -220,3 +237,13 @@ class Site:
             return self._channels[name]
         except KeyError:
             raise web.HTTPNotFound(text=f"there is no channel {name[:80]!r}; / lists the channels") from None
+
+
+def _tail(name: str) -> str:
+    """Give the last part of a document's address."""
+    return "" if name == "page" else name
+
+
+def _since(editions: Editions, name: str) -> Callable[[str], Edition | None] | None:
+    """Give what tells what is new in a feed; the page has no readers who would know what to do with it."""
+    return None if name == "page" else partial(editions.since, name)

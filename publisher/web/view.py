@@ -69,7 +69,7 @@ def view_of(request: web.Request, channel: Channel, reruns: Reruns, now: datetim
     except RerunError as error:
         raise web.HTTPBadRequest(text=str(error)) from None
     press, editions = channel.press, channel.editions
-    return View(press.scene, lambda: editions.current, editions.get, press.announced, None, editions)
+    return View(press.scene, lambda: editions.current, editions.get, press.announced, channel.max_age, editions)
 
 
 def rerun_of(request: web.Request, channel: Channel, now: datetime) -> Rerun | None:
