@@ -11,6 +11,9 @@ from dataclasses import dataclass
 import pytest
 import reader
 from channels import open_room
+from making import make_post
+
+from shared.event import PostEvent
 
 MOST_BYTES = 300
 """Of an answer that brings nothing new. The questions take 275 bytes (newsboat) to 500 (reader), as they please."""
@@ -233,3 +236,14 @@ async def test_an_edit_is_an_edit_where_the_reader_knows_such(tmp_path, kind, fo
             assert {message["In-Reply-To"] for message in replies} <= {message["Message-ID"] for message in box}
             titles.remove("About p2")  # its other body came as a reply, too
         assert tuple(titles) == kind.edit
+
+
+@every_reader
+async def test_titles_are_shown_as_they_were_written(tmp_path, kind, form):
+    titles = ["R&D is up", "Rocks < 3 m & sand > 3 m"]
+    async with open_room() as room:
+        await room.say(*(PostEvent(post=make_post(f"p{n}", n, title=title)) for n, title in enumerate(titles)))
+        follower = kind(tmp_path, f"{room.root}feed.{form}")
+        await follower.subscribe()
+        await follower.poll()
+        assert sorted(follower.titles()) == titles

@@ -6,10 +6,8 @@ locale. Tombstones, archives, Media RSS, stories' times and replays are not know
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from html import escape
 from typing import TYPE_CHECKING
 
 from lxml import etree
@@ -29,7 +27,6 @@ SYNDICATION = "http://purl.org/rss/1.0/modules/syndication/"
 
 _ATOM = "http://www.w3.org/2005/Atom"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
-_MARKUP = re.compile(r"<[/!?a-z]|&#?\w+;", re.IGNORECASE)
 _DAY_MINUTES = 24 * 60
 
 
@@ -55,7 +52,6 @@ class FeedMend:
 
     def extend_atom(self, feed: etree._Element) -> None:
         """Mend an Atom feed."""
-        _declare(feed)
         for link in _links(self.snapshot, "atom", ATOM):
             etree.SubElement(feed, "link", link)
         self._mark(feed)
@@ -100,7 +96,6 @@ class EntryMend:
     def extend_atom(self, entry: etree._Element) -> None:
         """Mend an Atom entry."""
         post = self.post
-        _declare(entry)
         if post.language:
             entry.set(_XML_LANG, post.language)
         link = entry.find("link")
@@ -109,7 +104,7 @@ class EntryMend:
             link.set("type", HTML)
         for file in enclosures(post):
             link = etree.SubElement(entry, "link", rel="enclosure", type=file.mime_type, href=file.url)
-            if file.title and not _MARKUP.search(file.title):  # which the attribute cannot be said to be none of
+            if file.title:
                 link.set("title", file.title)
             if file.size_in_bytes is not None:
                 link.set("length", str(file.size_in_bytes))
@@ -129,14 +124,6 @@ class EntryMend:
         etree.SubElement(parent, f"{{{NAMESPACE}}}story-time").text = moment(facts.story_time).isoformat()
         etree.SubElement(parent, f"{{{NAMESPACE}}}revision").text = str(facts.revision)
         _mark_replay(parent, facts.replay)
-
-
-def _declare(parent: etree._Element) -> None:
-    """Write a title that looks like markup as HTML: some readers take every title for it, and none is in doubt then."""
-    title = parent.find("title")
-    if title is not None and _MARKUP.search(title.text or ""):
-        title.set("type", "html")
-        title.text = escape(title.text or "", quote=False)
 
 
 def moment(moment: datetime) -> datetime:
