@@ -137,13 +137,12 @@ def start_seconds(folder: Path, path: Path, times: int = 3) -> list[float]:
 
 
 async def measure(folder: Path, posts: int, releases: int) -> bool:
-    """Fill, start, release; print, and tell whether the promises are kept."""
+    """Fill, release, start; print, and tell whether the promises are kept."""
     sizes = (SMALL, posts)
     paths = {size: folder / f"{size}.db" for size in sizes}
     for size, path in paths.items():
         if not path.exists():
             print(f"{size:,} posts were written in {await fill(path, size):.0f} s", flush=True)
-    starts = {size: start_seconds(folder, path) for size, path in paths.items()}
     stories = {size: await Story.open(path, size) for size, path in paths.items()}
     found: dict[int, list[dict[str, float]]] = {size: [] for size in sizes}
     for turn in range(releases):
@@ -151,6 +150,7 @@ async def measure(folder: Path, posts: int, releases: int) -> bool:
             found[size].append(await stories[size].release(edit=turn % 4 == 3))
     for story in stories.values():
         await story.close()
+    starts = {size: start_seconds(folder, path) for size, path in paths.items()}
     rows, kept = [], True
     for part in found[SMALL][0]:
         small, large = ([1000 * seconds[part] for seconds in found[size]] for size in sizes)
