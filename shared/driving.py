@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 64 * 1024
 """Largest answer that is read: a clock has some 200 bytes."""
-_DOCUMENTS = frozenset({"feed.atom", "feed.rss", "feed.json", "events", "clock"})
+_DOCUMENTS = frozenset({"feed.atom", "feed.rss", "feed.json", "events", "clock", "posts"})
 
 
 class NoClockError(NewsreelError):
@@ -33,7 +33,12 @@ class RefusedError(UsageError):
 
 
 def clock_url(url: str) -> str:
-    """Tell where the clock of a channel is, given its page, a feed, its stream, a post, or the clock itself.
+    """Tell where the clock of a channel is; argument and errors as ``channel_url``."""
+    return channel_url(url) + "clock"
+
+
+def channel_url(url: str) -> str:
+    """Tell the root of a channel, given its page, a feed, its stream, a post, or where it is driven or written to.
 
     Raises:
         BadUrlError: the text is no http(s) address.
@@ -45,7 +50,7 @@ def clock_url(url: str) -> str:
         segments.pop()
     elif len(segments) > 2 and segments[-2] == "posts":
         del segments[-2:]
-    return urlunsplit((parts.scheme, parts.netloc, "/".join([*segments, "clock"]), "", ""))
+    return urlunsplit((parts.scheme, parts.netloc, "/".join([*segments, ""]), "", ""))
 
 
 async def read_clock(session: aiohttp.ClientSession, url: str) -> Standing:

@@ -249,3 +249,19 @@ async def test_a_replay_unfolds_before_ones_eyes(tmp_path):
             await expect(page.locator("#status")).to_have_text("The replay has ended")
             assert await page.evaluate("window.kept"), "the page was loaded anew"
             await browser.close()
+
+
+async def test_an_empty_story_fills_as_posts_are_written(tmp_path):
+    from test_desk import newsroom
+
+    async with newsroom(tmp_path) as room, async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = await browser.new_page()
+        await page.goto(room.root)
+        await expect(page.locator("#nothing")).to_be_visible()
+        for number, title in enumerate(("The ferry is afloat", "All are ashore")):
+            await room.post({"title": title, "content_text": "So the harbour office says."})
+            await expect(page.locator("article")).to_have_count(number + 1)
+            await expect(page.locator("article").first).to_contain_text(title)
+        await expect(page.locator("#nothing")).to_be_hidden()
+        await browser.close()
