@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from dataclasses import replace
 from datetime import UTC
@@ -147,6 +148,8 @@ class Server:
             self._begin(channel_.press.run(), f"press of {channel_.name}")
             alarm = SchedulerAlarm(self._scheduler, f"next cue of {channel_.name}", steady.now)
             self._begin(channel_.conduct(alarm, steady.now), f"conductor of {channel_.name}")
+        gc.collect()
+        gc.freeze()  # what is there to stay need not be looked through again and again
 
     async def failed(self) -> None:
         """Wait until a part of the server fails; then raise its error."""
