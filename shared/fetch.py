@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import ipaddress
+import json
 import re
 import socket
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ import aiohttp
 from shared import __version__
 from shared.errors import NewsreelError, UsageError
 from shared.text import clean_line
+from shared.wire import PROBLEM
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -36,6 +38,8 @@ READ_SECONDS = 30.0
 """Longest silence while a document comes."""
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
 """Largest document, decompressed, that is taken."""
+MAX_PROBLEM_BYTES = 64 * 1024
+"""Largest problem document that is read."""
 MAX_WAIT_SECONDS = 24 * 3600.0
 """Longest ``Retry-After`` that is obeyed to the letter."""
 
@@ -140,7 +144,7 @@ async def fetch(
     """
     headers = {"Accept": accept} | (validators.headers() if validators else {})
     async with request(session, url, headers=headers) as response:
-        check_status(response)
+        await check_answer(response)
         if response.status == 304:
             return fetched(response, b"", validators)
         return fetched(response, await read_body(response, max_bytes))
@@ -213,8 +217,8 @@ def check_url(url: str) -> None:
     raise BadUrlError(f"{_line(url)!r} is no web address; one begins with http:// or https://")
 
 
-def check_status(response: aiohttp.ClientResponse) -> None:
-    """Let 200, 204 and 304 pass.
+async def check_answer(response: aiohttp.ClientResponse) -> None:
+    """Let 200, 204 and 304 pass. What a problem document says to be wrong with the address (RFC 9457) is told.
 
     Raises:
         FetchError: any other status.
@@ -222,6 +226,10 @@ def check_status(response: aiohttp.ClientResponse) -> None:
     status = response.status
     if status in {200, 204, 304}:
         return
+    if status == 400 and response.content_type == PROBLEM:
+        detail = await _detail(response)
+        if detail:
+            raise FetchError(f"{_line(response.url)} is refused: {detail}", status=status, passing=False)
     passing = status in _TRY_LATER or status >= 500
     mend = {
         401: "it wants a login, which newsreel has not",
@@ -236,6 +244,15 @@ def check_status(response: aiohttp.ClientResponse) -> None:
         passing=passing,
         retry_after=retry_after(response.headers),
     )
+
+
+async def _detail(response: aiohttp.ClientResponse) -> str:
+    try:
+        problem = json.loads(await read_body(response, MAX_PROBLEM_BYTES))
+    except (FetchError, ValueError, RecursionError, aiohttp.ClientError, TimeoutError):
+        return ""
+    detail = problem.get("detail") if isinstance(problem, dict) else None
+    return clean_line(detail)[:1000] if isinstance(detail, str) else ""
 
 
 async def read_body(response: aiohttp.ClientResponse, max_bytes: int = MAX_DOCUMENT_BYTES) -> bytes:

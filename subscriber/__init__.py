@@ -21,6 +21,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from subscriber.follower import Follower, Status
+from subscriber.rerun import Rerun
 from subscriber.update import Update
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-__all__ = ["Follower", "Status", "Update", "follow"]
+__all__ = ["Follower", "Rerun", "Status", "Update", "follow"]
 
 
 def follow(
@@ -38,6 +39,7 @@ def follow(
     state: Path | None = None,
     once: bool = False,
     until_end: bool = False,
+    rerun: Rerun | None = None,
     session: aiohttp.ClientSession | None = None,
 ) -> Follower:
     """Follow the story at ``url``.
@@ -52,10 +54,11 @@ def follow(
         state: file in which to keep the position and what was shown, for many URLs if need be; made if missing.
         once: end after the present window.
         until_end: end when a replay has ended, or the story is finished, and all was told.
+        rerun: follow a rerun of the story that begins now, or, with ``state``, the same one that was begun before.
         session: to make requests with; by default one is opened and closed.
 
     Returns:
         An asynchronous iterable of updates, for one iteration. It raises ``shared.errors.NewsreelError``, with one
         clear line, when there is nothing to follow.
     """
-    return Follower(url, poll=poll, state=state, once=once, until_end=until_end, session=session)
+    return Follower(url, poll=poll, state=state, once=once, until_end=until_end, rerun=rerun, session=session)

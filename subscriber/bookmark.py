@@ -85,6 +85,18 @@ class Bookmark:
             self._file.close()
             raise
 
+    @classmethod
+    def followed(cls, path: Path) -> list[str]:
+        """List the URLs that a file has bookmarks of; none if there is no such file.
+
+        Raises:
+            BookmarkError: it is something else.
+        """
+        if not path.exists():
+            return []
+        with cls(path, "") as any_of_it:
+            return [url for (url,) in any_of_it._file.execute("SELECT url FROM followed ORDER BY url")]
+
     def __enter__(self) -> Self:
         return self
 

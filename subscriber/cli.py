@@ -19,6 +19,7 @@ from shared.text import clean_line, showable
 from subscriber.discover import SeveralChannelsError
 from subscriber.follower import Follower
 from subscriber.keys import HINT, Keys, terminal, token_for, typed
+from subscriber.rerun import Rerun
 from subscriber.screen import Screen
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ lead 10 seconds back and forth, + and - double and halve the speed, . releases t
 Examples:
   newsreel-subscriber http://127.0.0.1:8000/harbour-fire/
   newsreel-subscriber --json --state harbour.state http://127.0.0.1:8000/harbour-fire/ >> harbour.jsonl
+  newsreel-subscriber --rerun --speed 120 http://127.0.0.1:8000/harbour-fire/
   newsreel-subscriber --json --once http://127.0.0.1:8000/harbour-fire/ | jq -r 'select(.event == "post").data.title'
 
 Exit codes: 0 done, 1 failed while working, 2 wrong usage, 130 interrupted.
@@ -57,11 +59,32 @@ Exit codes: 0 done, 1 failed while working, 2 wrong usage, 130 interrupted.
 )
 @click.option("--once", is_flag=True, help="End after the present window.")
 @click.option("--until-end", is_flag=True, help="End when the replay has ended and everything was shown.")
+@click.option("--rerun", is_flag=True, help="Watch the story from its beginning, on a clock of your own.")
+@click.option("--speed", metavar="N", default="", help="With --rerun: story seconds a second; 60 by default.")
+@click.option(
+    "--from", "begin", metavar="WHEN", default="", help="With --rerun: begin at 21:30, +10m or 50% (if finished)."
+)
+@click.option("--max-gap", metavar="D", default="", help="With --rerun: shorten longer silences to this, such as 30s.")
 @click.version_option(__version__, prog_name=PROGRAM)
 @common_options
-def command(url: str, *, as_json: bool, poll: bool, state: Path | None, once: bool, until_end: bool) -> int:
+def command(
+    url: str,
+    *,
+    as_json: bool,
+    poll: bool,
+    state: Path | None,
+    once: bool,
+    until_end: bool,
+    rerun: bool,
+    speed: str,
+    begin: str,
+    max_gap: str,
+) -> int:
     """Run the command and give its exit code."""
-    follower = Follower(url, poll=poll, state=state, once=once, until_end=until_end)
+    if not rerun and (speed or begin or max_gap):
+        raise click.UsageError("--speed, --from and --max-gap are of a rerun; add --rerun")
+    asked = Rerun(speed, begin, max_gap) if rerun else None
+    follower = Follower(url, poll=poll, state=state, once=once, until_end=until_end, rerun=asked)
     try:
         asyncio.run(_follow(follower, as_json=as_json))
     except SeveralChannelsError as error:

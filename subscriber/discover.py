@@ -16,7 +16,7 @@ import lxml.html
 from lxml import etree
 
 from shared.errors import UsageError
-from shared.fetch import check_status, fetched, read_body, request
+from shared.fetch import check_answer, fetched, read_body, request
 from shared.item import absolute_url
 from shared.syndication import Link, NotAFeedError, read_feed
 from shared.text import clean_line
@@ -85,7 +85,7 @@ async def discover(session: aiohttp.ClientSession, url: str) -> Channel:
 
 async def _look(session: aiohttp.ClientSession, url: str) -> Channel:
     async with request(session, url, headers={"Accept": ACCEPT}) as response:
-        check_status(response)
+        await check_answer(response)
         if response.content_type == EVENT_STREAM or response.status == 204:
             # Its body never ends, and is not for us. Its feeds it may name in headers.
             links = parse_link_headers(response.headers.getall("Link", ()), str(response.url))

@@ -11,6 +11,7 @@ import logging
 import random
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qs, urlsplit
 
@@ -28,6 +29,7 @@ from subscriber.changes import KNOWN_EVENTS, Changes, from_event, from_window, i
 from subscriber.discover import discover
 from subscriber.history import walk
 from subscriber.poll import INTERVAL_SECONDS, Poll
+from subscriber.rerun import rerun_of
 from subscriber.stream import SILENCE_SECONDS, NotAStreamError, Stream
 from subscriber.update import Update
 
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from shared.syndication import Entry, Feed
     from shared.wire import Clock
     from subscriber.discover import Channel
+    from subscriber.rerun import Rerun
 
 logger = logging.getLogger(__name__)
 
@@ -88,12 +91,15 @@ class Follower:
         state: Path | None = None,
         once: bool = False,
         until_end: bool = False,
+        rerun: Rerun | None = None,
         interval: float = INTERVAL_SECONDS,
         silence: float = SILENCE_SECONDS,
         session: aiohttp.ClientSession | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.url = url
+        self._page = url
+        self._rerun = rerun
         self.status = Status()
         self._poll_only = poll
         self._state = state
@@ -116,6 +122,9 @@ class Follower:
     async def updates(self) -> AsyncGenerator[Update, None]:
         """Give the updates; a generator that can be closed (``contextlib.aclosing``) to leave at once."""
         async with AsyncExitStack() as open_things:
+            if self._rerun is not None:
+                known = Bookmark.followed(self._state) if self._state is not None else []
+                self.url = self._rerun.fixed(self._page, datetime.now(UTC), known)
             self._bookmark = open_things.enter_context(Bookmark(self._state, self.url))
             if self._given_session is None:
                 self._session = await open_things.enter_async_context(open_session())
@@ -139,13 +148,15 @@ class Follower:
         backoff = Backoff()
         while True:
             try:
-                return await discover(self._session, self.url)
+                channel = await discover(self._session, self._page)
             except FetchError as error:
                 # At the first contact only a server that answers is waited for: an address may just be wrong.
                 if not error.passing or error.status is None:
                     raise
                 await self._wait(backoff, error)
                 backoff = backoff.failed()
+            else:
+                return channel if self._rerun is None else rerun_of(channel, self.url)
 
     async def _steps(self) -> AsyncGenerator[None, None]:
         """Give control back whenever the bookmark was told of something."""
@@ -288,6 +299,8 @@ class Follower:
         self, feed: Feed, position: str, *, reset: Update | None, clock: Update | None = None
     ) -> None:
         """Tell the bookmark what lies between what was shown and what a window shows."""
+        if self._rerun is not None and (feed.newsreel or {}).get("replay") is None:
+            raise UsageError(f"{self._page} takes no reruns: no newsreel serves it; leave out --rerun")
         for doubt in feed.doubts:
             self._doubt(doubt)
         self.status.title = feed.title or self.status.title

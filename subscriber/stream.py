@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from shared.errors import NewsreelError
-from shared.fetch import check_status, request
+from shared.fetch import check_answer, request
 from shared.sse import StreamDecoder
 from shared.wire import EVENT_STREAM
 
@@ -71,7 +71,7 @@ class Stream:
         if self._after and not _UNSENDABLE.search(self._after):
             headers["Last-Event-ID"] = self._after
         async with request(self._session, self.url, headers=headers, read_seconds=self._silence) as response:
-            check_status(response)
+            await check_answer(response)
             if response.status == 204:
                 self.over = True
                 return
