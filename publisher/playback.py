@@ -281,6 +281,11 @@ class AsOf(Scene):
         """Tell of no clock: it stands still."""
         return
 
+    @property
+    def over(self) -> bool:
+        """Tell whether nothing followed."""
+        return self._over
+
     def title(self, *, over: bool) -> str:  # noqa: ARG002
         """Word the title, which says as of when; as long as something followed it does not tell of the end."""
         replayed = "replay, " if self.billing.mode == "replay" else ""

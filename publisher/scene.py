@@ -132,6 +132,11 @@ class Scene:
         """Give the same in the form of documents, which must not change while nothing else does."""
         return clock_of(self.set_clock) if self.set_clock is not None else None
 
+    @property
+    def over(self) -> bool:
+        """Tell whether the coverage has ended, and all of it is out."""
+        return self.billing.mode == "archive" or (self.clock is not None and self.clock.state == "ended")
+
     def title(self, *, over: bool) -> str:
         """Word the title; until a replay is ``over`` it does not tell that the story ever ended."""
         if self.billing.mode != "replay":
@@ -191,6 +196,7 @@ class Scene:
             replay=self.replay_at(view.head),
             clock=clock,
             began=billing.began,
+            over=self.over,
             brand=billing.brand,
             deleted=self._tombstones(stones),
             take=self.take,

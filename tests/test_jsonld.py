@@ -8,6 +8,7 @@ import lxml.html
 import making
 import mf2py
 import pytest
+from channels import open_room
 from serving import EXAMPLES
 
 from publisher.render.page import live_page, post_page
@@ -64,11 +65,24 @@ def test_a_page_is_a_live_blog_posting():
 
 @pytest.mark.parametrize("state", ["playing", "paused", "ended"])
 def test_the_end_of_the_coverage_is_told_when_it_is_over(state):
-    found = blog(making.replay(state))
+    found = blog(making.replay(state, over=state == "ended"))
     assert ("coverageEndTime" in found) == (state == "ended")
     assert "coverageEndTime" not in blog(making.live())
-    archive = blog(replace(making.live(), mode="archive"))
+    archive = blog(replace(making.live(), mode="archive", over=True))
     assert archive["coverageEndTime"] == (making.FIRST + timedelta(minutes=284)).isoformat()
+
+
+async def test_of_an_archive_as_it_stood_the_end_is_not_told():
+    async with open_room(mode="archive", timestamps="original") as room:
+        await room.post("a", "b")
+
+        async def told(path):
+            return json.loads(linked_data(await room.body(path)))
+
+        assert (await told(""))["coverageEndTime"] == (await told("?at=23:59"))["coverageEndTime"]
+        before = await told("?at=%2B1s")
+        assert len(before["liveBlogUpdate"]) == 1
+        assert "coverageEndTime" not in before
 
 
 def test_a_replay_is_dated_by_the_story_and_not_later_than_what_is_out():

@@ -33,7 +33,6 @@ def live_blog(snapshot: Snapshot) -> str:
     began, newest = snapshot.began, max(map(_newest, snapshot.posts), default=None)
     if began is None and snapshot.complete:
         began = min((post.story_time for post in snapshot.posts), default=None)
-    ended = snapshot.mode == "archive" or (snapshot.clock is not None and snapshot.clock.state == "ended")
     return _embedded(
         _CONTEXT
         | {"@type": "LiveBlogPosting", "@id": page, "url": page, "mainEntityOfPage": page}
@@ -44,7 +43,7 @@ def live_blog(snapshot: Snapshot) -> str:
             datePublished=_moment(began),
             dateModified=_moment(newest),
             coverageStartTime=_moment(began),
-            coverageEndTime=_moment(newest) if ended else None,
+            coverageEndTime=_moment(newest) if snapshot.over else None,
             author=[*map(_person, snapshot.authors)] or _organization(snapshot.brand),
             publisher=_organization(snapshot.brand),
         )

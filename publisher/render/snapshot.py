@@ -130,6 +130,7 @@ class Snapshot:
         complete: ``posts`` is the whole story so far, not only its newest part.
         clock: the replay's clock as it was last set, None where there is none.
         began: story time of the story's first post; None where that is not known.
+        over: the coverage has ended, and all of it is out.
         deleted: tombstones within the window's reach, newest first.
         take: which take of the channel it is, from 1.
         archive: number of the archive document that this is, None for the newest window.
@@ -150,6 +151,7 @@ class Snapshot:
     replay: ReplayFacts | None = None
     clock: Clock | None = None
     began: datetime | None = None
+    over: bool = False
     brand: Brand | None = None
     deleted: tuple[Tombstone, ...] = ()
     take: int = 1
