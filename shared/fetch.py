@@ -44,6 +44,7 @@ MAX_WAIT_SECONDS = 24 * 3600.0
 """Longest ``Retry-After`` that is obeyed to the letter."""
 
 _TRY_LATER = frozenset({408, 425, 429})
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _MAX_AGE = re.compile(r"(?:^|[\s,])max-age\s*=\s*\"?(\d{1,9})", re.IGNORECASE | re.ASCII)
 
 
@@ -153,9 +154,24 @@ async def fetch(
 def _public_socket(address: aiohttp.AddrInfoType) -> socket.socket:
     """Make the socket for an address that was looked up: whatever a name pretends to be, here it is known."""
     family, kind, protocol, _, where = address
-    if not ipaddress.ip_address(str(where[0]).partition("%")[0]).is_global:
+    if not _is_public(str(where[0]).partition("%")[0]):
         raise PermissionError(errno.EACCES, f"{where[0]} is no public address; --allow-private lets it be read")
     return socket.socket(family, kind, protocol)
+
+
+def _is_public(address: str) -> bool:
+    """Tell whether an address leads out of this machine and its network, by whatever way."""
+    ip = ipaddress.ip_address(address)
+    if isinstance(ip, ipaddress.IPv6Address):
+        # Some reach an IPv4 address through a gateway: 6to4, Teredo, NAT64 (RFC 3056, 4380, 6052).
+        inner = [
+            ip.sixtofour,
+            *(ip.teredo or ()),
+            ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else None,
+        ]
+        if any(one is not None and not one.is_global for one in inner):
+            return False
+    return ip.is_global and not ip.is_multicast
 
 
 @contextlib.asynccontextmanager
@@ -191,6 +207,8 @@ async def request(
         raise FetchError(f"{url} redirects in circles; check the address", passing=False) from None
     except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:  # where a redirect points
         raise FetchError(f"{url} leads to {_line(error)!r}, which is no web address", passing=False) from None
+    except UnicodeError:  # of IDNA
+        raise FetchError(f"{_line(url)} names a host that cannot be; check the address", passing=False) from None
     except aiohttp.ClientSSLError as error:
         raise FetchError(f"cannot trust {url}: {_line(error)}", passing=False) from None
     except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError) as error:

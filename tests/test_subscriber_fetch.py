@@ -9,7 +9,7 @@ from aiohttp import web
 from scripted import serving
 
 from shared import __version__
-from shared.fetch import BadUrlError, FetchError, Validators, check_url, fetch, open_session
+from shared.fetch import BadUrlError, FetchError, Validators, _is_public, check_url, fetch, open_session
 from subscriber.poll import Poll
 
 
@@ -26,6 +26,36 @@ async def test_it_says_who_it_is_and_what_it_wants():
         body = (await get(url, accept="application/feed+json")).body.decode()
     assert f'"User-Agent": "newsreel/{__version__}"' in body
     assert '"Accept": "application/feed+json"' in body
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64, "..."])
+async def test_a_host_that_cannot_be_is_told_in_a_line(host):
+    with pytest.raises(FetchError, match="names a host that cannot be"):
+        await get(f"http://{host}/")
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("93.184.216.34", True),
+        ("2606:2800:220:1:248:1893:25c8:1946", True),
+        ("64:ff9b::5db8:d822", True),
+        ("127.0.0.1", False),
+        ("10.1.2.3", False),
+        ("169.254.169.254", False),
+        ("100.64.0.1", False),
+        ("0.0.0.0", False),
+        ("224.0.0.1", False),
+        ("::1", False),
+        ("fe80::1", False),
+        ("fd00::1", False),
+        ("::ffff:127.0.0.1", False),
+        ("64:ff9b::7f00:1", False),
+        ("2002:7f00:1::", False),
+    ],
+)
+def test_what_leads_to_this_machine_or_its_network_is_not_public(address, public):
+    assert _is_public(address) is public
 
 
 async def test_validators_make_the_next_request_conditional():

@@ -10,10 +10,13 @@ import json
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from aiohttp import ClientSession, web
 from channels import NOW, open_room
+from hypothesis import given
+from hypothesis import strategies as st
 from lxml import etree
 from scripted import serving
 from serving import Publisher, transcript
@@ -26,6 +29,7 @@ from publisher.websub.push import Push
 
 OPEN = WebSubSettings(allow_private=True)
 QUICK = Pace(first=0.01, longest=0.05, patience=30, slow=0.2, deadline=20)
+NAMES = ("hub.mode", "hub.topic", "hub.callback", "hub.secret", "hub.lease_seconds")
 CALLBACK = "https://reader.example/callback"
 
 
@@ -260,6 +264,8 @@ async def test_what_is_no_topic_is_denied():
         ({"hub.callback": "https://reader.example/ a"}, "without spaces"),
         ({"hub.callback": "https://reader.example/é"}, "ASCII"),
         ({"hub.callback": f"https://reader.example/{'x' * 2048}"}, "at most 2048"),
+        ({"hub.callback": "https://reader.example\\\\@127.0.0.1/"}, "backslash"),
+        ({"hub.callback": "https://reader.example:99999/"}, "no web address"),
         ({"hub.lease_seconds": "-5"}, "positive whole number"),
         ({"hub.lease_seconds": "0"}, "positive whole number"),
         ({"hub.lease_seconds": "soon"}, "positive whole number"),
@@ -273,10 +279,21 @@ def test_a_request_that_cannot_be_is_refused_in_words(form, told):
         read_asked(good | form if form else {})
 
 
+@given(st.dictionaries(st.sampled_from(NAMES), st.text() | st.from_regex(r"https?://[!-~]*", fullmatch=True)))
+def test_whatever_is_asked_is_a_request_or_refused(form):
+    try:
+        asked = read_asked(form)
+    except BadAskError:
+        return
+    facts = [("hub.mode", asked.mode), ("hub.topic", asked.topic), ("hub.challenge", "c")]
+    facts += [("hub.lease_seconds", str(asked.lease))] if asked.mode == "subscribe" else []
+    assert parse_qsl(urlsplit(asked.intent("c")).query, keep_blank_values=True)[-len(facts) :] == facts
+
+
 def test_a_lease_is_as_long_as_asked_but_never_for_ever():
     good = {"hub.mode": "subscribe", "hub.topic": "https://news.example/", "hub.callback": CALLBACK}
-    for given, lease in (("", 864_000), ("60", 60), ("99999999999", 2_592_000)):
-        assert read_asked(good | {"hub.lease_seconds": given}).lease == lease
+    for wish, lease in (("", 864_000), ("60", 60), ("99999999999", 2_592_000)):
+        assert read_asked(good | {"hub.lease_seconds": wish}).lease == lease
     assert read_asked(good | {"hub.secret": "x" * 199}).secret == "x" * 199
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlencode, urlsplit
 
+from yarl import URL
+
 from shared.errors import UsageError
 from shared.fetch import BadUrlError, check_url
 
@@ -106,7 +108,8 @@ def _url(form: Mapping[str, str], name: str) -> str:
         raise BadAskError(f"{name} must be a URL of at most {LONGEST_URL} ASCII characters, without spaces")
     try:
         check_url(url)
-    except BadUrlError as error:
+        URL(url, encoded=True)
+    except (BadUrlError, ValueError) as error:
         raise BadAskError(f"{name}: {error}") from None
     return url
 
