@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from shared.errors import UsageError
@@ -76,7 +77,7 @@ class Reel:
     """
 
     def __init__(self, events: Iterable[Cued], *, max_gap: timedelta | None = None) -> None:
-        ordered = _telling(sorted(events, key=lambda event: event.story_time))
+        ordered = _telling(sorted(events, key=attrgetter("story_time")))
         if not ordered:
             raise EmptyReelError("the source has no posts, so there is nothing to replay")
         self._times: list[datetime] = [event.story_time for event in ordered]
@@ -85,10 +86,11 @@ class Reel:
         seen: Counter[str] = Counter()
         elapsed = 0.0
         before = self._times[0]
-        for index, event in enumerate(ordered):
-            gap = event.story_time - before
-            elapsed += (gap if max_gap is None else min(gap, max_gap)).total_seconds()
-            before = event.story_time
+        for index, (event, moment) in enumerate(zip(ordered, self._times, strict=True)):
+            if moment != before:
+                gap = moment - before
+                elapsed += (gap if max_gap is None else min(gap, max_gap)).total_seconds()
+                before = moment
             key = _key(event)
             seen[key] += 1
             cues.append(Cue(index, elapsed, event, key if seen[key] == 1 else f"{key}:{seen[key]}"))
