@@ -32,6 +32,7 @@ BENCHES = {
     "websub": Bench("websub", short=("--subscribers", "200", "--posts", "3", "--every", "1")),
     "documents": Bench("documents", short=("--pairs", "5", "--seconds", "0.3")),
     "reading": Bench("reading"),
+    "kills": Bench("kills", short=("--kills", "6")),
     "replay": Bench("replay", short=("--cues", "20000", "--seconds", "3")),
     "library": Bench("library", short=("--posts", "20000", "--releases", "100")),
     **{case: Bench("contest", (case,), ("--pairs", "2", "--readers", "500")) for case in CASES},
