@@ -7,7 +7,6 @@ import random
 import pytest
 from aiohttp import ClientSession
 from making import make_post
-from serving import Publisher, transcript
 from streaming import NOW, Listener, newsroom, reason, seqs, soon
 
 from publisher.fanout import fanout as fanout_module
@@ -316,32 +315,3 @@ async def test_whoever_vanishes_at_any_moment_leaves_nothing_behind(caplog):
             await room.posts(1)
         await soon(lambda: not room.channel.fanout.readers)
         assert not caplog.records
-
-
-async def read_to_the_end(port, last=""):
-    reading, writing = await asyncio.open_connection("127.0.0.1", port)
-    writing.write(b"GET /story/events HTTP/1.1\r\nHost: x\r\n\r\n")
-    text = await reading.read()
-    writing.close()
-    return text
-
-
-async def test_a_server_that_is_told_to_end_drains_its_streams_and_says_when_to_come_back(tmp_path):
-    source = tmp_path / "story.txt"
-    source.write_text(transcript(30))
-    publisher = await asyncio.to_thread(Publisher, "replay", source, "--speed", "60", "--log", "memory:")
-    readers = [asyncio.create_task(read_to_the_end(publisher.port)) for _ in range(60)]
-    await first_bytes(publisher.port)
-    code = await asyncio.to_thread(publisher.stop)
-    ends = [text.rpartition(b": closed: drain\nretry: ")[2] for text in await asyncio.gather(*readers)]
-    assert code == 0, publisher.complaints
-    assert all(text.endswith(b"\n\n\r\n0\r\n\r\n") for text in ends)
-    assert len({int(text.split()[0]) for text in ends}) > 30
-
-
-async def first_bytes(port):
-    reading, writing = await asyncio.open_connection("127.0.0.1", port)
-    writing.write(b"GET /story/events HTTP/1.0\r\nHost: x\r\n\r\n")
-    text = await asyncio.wait_for(reading.readuntil(b"event: reset"), 20)
-    writing.transport.abort()
-    return text
