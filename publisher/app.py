@@ -241,7 +241,7 @@ class Server:
             brand=self._brand,
         )
         address = self._address(name, beginning.moment.date())
-        channel = Channel(log, shelf, address, billing, settings.dates, live_take=beginning.take)
+        channel = Channel(log, shelf, address, billing, settings.dates, live=beginning)
         await channel.open(steady.now())
         return channel
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from publisher.alarm import Alarm
     from publisher.conductor import Conductor
     from publisher.control import Control
+    from publisher.desk import Beginning
     from publisher.library import Shelf
     from publisher.log.contract import EventLog
     from publisher.measures import Histogram
@@ -67,7 +68,7 @@ class Channel:
         *,
         reel: Reel | None = None,
         conductor: Conductor | None = None,
-        live_take: int | None = None,
+        live: Beginning | None = None,
         ids: Ids = "same",
     ) -> None:
         self.address = address
@@ -77,7 +78,7 @@ class Channel:
         self.editions = self.press.editions
         self.archives = Archives(self.press.scene)
         self.reel = reel
-        self.desk = Desk(log, self.press, live_take) if live_take is not None else None
+        self.desk = Desk(log, self.press, live) if live is not None else None
         """Where a live channel is written to; None where posts come from a source."""
         self._conductor = conductor
 

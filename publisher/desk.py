@@ -33,10 +33,17 @@ class TakenError(NewsreelError):
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """How a live channel stands: the number of its take, and when the story began; of its day the ids are made."""
+    """How a live channel stands.
+
+    Attributes:
+        take: its number.
+        moment: when the story began; of its day the ids are made.
+        released: the newest release time.
+    """
 
     take: int
     moment: datetime
+    released: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +64,31 @@ async def begin_live(log: EventLog, now: datetime) -> Beginning:
         LogError: the log failed.
     """
     clock, reset = await log.latest("clock"), await log.latest("reset")
+    newest = await log.latest("post", "update", "delete", "clock", "reset")
+    released = max(now, newest.released_at + _TICK) if newest is not None else now
     if clock is not None and isinstance(clock.event, ClockEvent) and clock.event.state == "live":
         if reset is None:
-            return Beginning(1, clock.event.story_time)
+            return Beginning(1, clock.event.story_time, released)
         if reset.seq < clock.seq and isinstance(reset.event, ResetEvent):
-            return Beginning(reset.event.take, clock.event.story_time)
-    take = await take_back(log, now, now)
+            return Beginning(reset.event.take, clock.event.story_time, released)
+    take = await take_back(log, released, now)
     reset = await log.latest("reset")
     first = await log.read(reset.seq if reset is not None else 0, 1)
     story_time = first[0].event.story_time if first else now
     live = ClockEvent(state="live", speed=1, anchor=now, elapsed=0, story_time=story_time, run=1, reel="")
-    await log.append([Draft(f"take-{take}:live", now, live)])
-    return Beginning(take, story_time)
+    # Another process may have begun it at the same time: what the log says counts.
+    (begun,) = await log.append([Draft(f"take-{take}:live", released + _TICK, live)])
+    return Beginning(take, begun.event.story_time, begun.released_at)
 
 
 class Desk:
     """Takes posts for one live channel."""
 
-    def __init__(self, log: EventLog, press: Press, take: int) -> None:
+    def __init__(self, log: EventLog, press: Press, beginning: Beginning) -> None:
         self._log = log
         self._press = press
-        self._take = take
-        self._released: datetime | None = None
+        self._take = beginning.take
+        self._released = beginning.released
 
     async def post(self, item: object, now: datetime) -> Accepted:
         """Publish a JSON Feed item, once; give it back when it is durable and readers can see it.
@@ -130,9 +140,7 @@ class Desk:
 
     def _draft(self, post: Post, now: datetime) -> Draft:
         # Release times of one channel are all different: readers sort by them, and Atom asks for distinct stamps.
-        if self._released is not None and now <= self._released:
-            now = self._released + _TICK
-        self._released = now
+        self._released = now = max(now, self._released + _TICK)
         return Draft(f"take-{self._take}:{post.id}:1", now, PostEvent(post=post))
 
 

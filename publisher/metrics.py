@@ -6,7 +6,7 @@ Nothing here tells of what a replay has yet to release: it counts what is out, w
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from prometheus_client import GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily
@@ -23,13 +23,27 @@ if TYPE_CHECKING:
     from publisher.channel import Channel
     from publisher.fanout.counts import Counts
     from publisher.measures import Histogram
+    from publisher.reruns import Reruns
     from publisher.websub.hub import Hub
 
 _BY_CHANNEL = ("channel",)
 
 
+class Doors(Protocol):
+    """What lets streams in, seen from here."""
+
+    @property
+    def inside(self) -> int: ...  # noqa: D102
+    @property
+    def refused(self) -> Mapping[Any, int]: ...  # noqa: D102
+
+
 class Metrics(Collector):
     """The numbers of one server.
+
+    Attributes:
+        doors: that streams go through, once they are there.
+        reruns: that are watched, once they can be.
 
     Args:
         channels: by name.
@@ -43,6 +57,8 @@ class Metrics(Collector):
         self._channels = channels
         self._appends = appends
         self._hub = hub
+        self.doors: Doors | None = None
+        self.reruns: Reruns | None = None
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
@@ -58,6 +74,18 @@ class Metrics(Collector):
         """Give what is newsreel's own; the library asks for it."""
         yield InfoMetricFamily("newsreel_build", "The newsreel that runs.", value={"version": __version__})
         yield self._gauge("posts", "Posts that are out.", lambda channel: channel.press.shelf.count())
+        if self.doors is not None:
+            yield GaugeMetricFamily(
+                "newsreel_streams_open", "Streams that are open, reruns included.", self.doors.inside
+            )
+            refused = CounterMetricFamily(
+                "newsreel_streams_refused", "Streams that were not let in, by the limit.", labels=("limit",)
+            )
+            for limit, count in self.doors.refused.items():
+                refused.add_metric([limit], count)
+            yield refused
+        if self.reruns is not None:
+            yield GaugeMetricFamily("newsreel_rerun_viewers", "Readers of reruns' streams.", len(self.reruns.viewers))
         yield from self._streams()
         yield from self._times()
         yield from self._documents()

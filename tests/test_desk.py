@@ -1,8 +1,11 @@
 """The desk: what is written to a live channel comes out once, at once, and the same everywhere."""
 
 import asyncio
+import gzip
 import json
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 from aiohttp import ClientSession
@@ -257,3 +260,42 @@ async def test_an_archive_goes_on_live_and_a_replay_is_taken_back(tmp_path):
                 assert new["id"].rpartition("/")[0] == old["id"].rpartition("/")[0]
         async with newsroom(tmp_path, log=log) as room:
             assert (await room.feed())["items"] == items
+
+
+async def test_two_processes_begin_one_story(tmp_path):
+    async with newsroom(tmp_path) as room, newsroom(tmp_path) as other:
+        assert room.server.channels["harbour"].address == replace(
+            other.server.channels["harbour"].address, root=room.server.channels["harbour"].address.root
+        )
+        answers = await asyncio.gather(*(one.post(FERRY) for one in (room, other)))
+        assert sorted(answer.status for answer, _ in answers) == [200, 201]
+        assert answers[0][1] == answers[1][1]
+
+
+async def test_a_body_is_measured_as_it_comes(tmp_path):
+    async def pieces():
+        for _ in range(8):
+            yield b'{"title": "' + b"x" * MAX_ITEM_BYTES
+
+    bomb = gzip.compress(b'{"title": "' + b"x" * 100 * MAX_ITEM_BYTES + b'"}')
+    assert len(bomb) < MAX_ITEM_BYTES
+    async with newsroom(tmp_path) as room:
+        for data, headers in ((pieces(), {}), (bomb, {"Content-Encoding": "gzip"})):
+            headers |= {"Content-Type": "application/json", **BEARER}
+            async with room.session.post(room.root + "posts", data=data, headers=headers) as answer:
+                assert answer.status == 413
+        answer, _ = await room.post(FERRY)
+        assert answer.status == 201
+
+
+async def test_no_two_posts_are_released_at_the_same_moment_whatever_the_clock_does(tmp_path):
+    async with newsroom(tmp_path) as room:
+        answers = [await room.post({"title": str(n)}) for n in range(3)]
+        for _, item in answers:
+            assert item["_newsreel"]["released_at"]
+        room.server.channels["harbour"].desk._released += timedelta(days=1)  # as if the clock had been set back since
+        answers += [await room.post({"title": "later"})]
+    async with newsroom(tmp_path) as room:
+        answers += [await room.post({"title": "after a restart"})]
+    stamps = [datetime.fromisoformat(item["_newsreel"]["released_at"]) for _, item in answers]
+    assert stamps == sorted(set(stamps))

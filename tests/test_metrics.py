@@ -1,6 +1,7 @@
 """Numbers for Prometheus: well formed, true, and silent about what a replay has yet to release."""
 
 import re
+from pathlib import Path
 from urllib.request import urlopen
 
 from prometheus_client.openmetrics import parser as openmetrics
@@ -84,6 +85,19 @@ def test_releases_are_timed_and_nothing_is_told_of_what_is_to_come(tmp_path):
             lines = [line.rpartition(" ") for line in text().splitlines() if line.startswith("newsreel_")]
             told.append({name: number for name, _, number in lines if "_seconds" not in name})
     assert told[0] == told[1]  # which of the two stories it is cannot be told
+
+
+async def test_the_list_of_them_is_true(tmp_path):
+    async with newsroom(tmp_path) as room:
+        await room.post(FERRY)
+        suffixes = {"counter": "_total", "info": "_info"}
+        told = [
+            f"| `{family.name}{suffixes.get(family.type, '')}` | {family.type} | "
+            f"{', '.join(f'`{label}`' for label in family._labelnames)} | {family.documentation} |"
+            for family in room.server._site._metrics.collect()
+        ]
+    listed = (Path(__file__).parent.parent / "docs/metrics.md").read_text().splitlines()
+    assert [line for line in listed if line.startswith("| `")] == told
 
 
 async def test_they_can_be_kept_to_oneself(tmp_path):

@@ -68,6 +68,8 @@ class Site:
         self.doors = Doors(limits)
         self._opened = now()
         self.reruns = Reruns(now)
+        if metrics is not None:
+            metrics.doors, metrics.reruns = self.doors, self.reruns
         self._rerun_streams = RerunStreams(self.reruns, self.doors, compress=compress_streams)
         for channel in channels.values():
             channel.press.listeners.append(partial(self.reruns.pressed, channel))

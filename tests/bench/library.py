@@ -18,6 +18,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from publisher.channel import Channel
+from publisher.desk import Beginning
 from publisher.library import Library, library_path
 from publisher.log.contract import Draft, EventLog, LogStore
 from publisher.log.opening import open_store
@@ -46,7 +47,9 @@ class Story:
         address = Address.of(f"https://news.example/{NAME}/", NAME, "news.example", date(2023, 1, 31))
         billing = Billing("A long story", "live", "en", date(2023, 1, 31), START)
         self.log: EventLog = store.channel(NAME)
-        self.channel = Channel(self.log, library.shelf(NAME), address, billing, "shifted", live_take=1)
+        self.channel = Channel(
+            self.log, library.shelf(NAME), address, billing, "shifted", live=Beginning(1, START, START)
+        )
 
     @classmethod
     async def open(cls, path: Path, posts: int) -> Story:

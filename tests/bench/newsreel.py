@@ -52,15 +52,24 @@ class Producer:
     async def publish(self, first: int, count: int, size: int, group: int, pause: float) -> None:
         """Publish events, ``group`` of them at the same time every ``pause`` seconds; 0: as soon as they are out."""
         loop = asyncio.get_running_loop()
+        self._before = self._channel.fanout.counts.deliveries
         fill, due = max(size - self.smallest(), 0), loop.time()
         for start in range(first, first + count, group):
             logged = await asyncio.gather(
                 *(self._append(make_post(number, fill)) for number in range(start, min(start + group, first + count)))
             )
             await self._channel.press.reached(logged[-1])
+            if not self._channel.fanout.joining:
+                await self._written(start + len(logged) - first)
             if pause:
                 due += pause
                 await asyncio.sleep(max(due - loop.time(), 0))
+
+    async def _written(self, events: int) -> None:
+        """Wait until each event is with all readers before the next comes, as a server does that writes at once."""
+        counts, readers = self._channel.fanout.counts, self._channel.fanout.readers
+        while counts.deliveries < self._before + events * readers:  # noqa: ASYNC110 they ring no bell
+            await asyncio.sleep(0)
 
     async def _append(self, post: Post) -> int:
         (logged,) = await self._channel.log.append(
