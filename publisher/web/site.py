@@ -18,6 +18,7 @@ from publisher.web.clock import set_clock, show_clock
 from publisher.web.documents import YEAR_SECONDS, channel_links, preferred, respond
 from publisher.web.doors import Doors, Limits
 from publisher.web.hub import ask
+from publisher.web.openapi import description
 from publisher.web.problems import problems
 from publisher.web.rerunning import RerunStreams
 from publisher.web.stream import Stream
@@ -67,6 +68,7 @@ class Site:
         self._compress = compress_streams
         self.doors = Doors(limits)
         self._opened = now()
+        self._described: Edition | None = None
         self.reruns = Reruns(now)
         if metrics is not None:
             metrics.doors, metrics.reruns = self.doors, self.reruns
@@ -87,6 +89,7 @@ class Site:
         app.router.add_get("/icon.svg", self._icon)
         app.router.add_get("/favicon.ico", self._icon)
         app.router.add_get("/robots.txt", self._robots)
+        app.router.add_get("/openapi.json", self._openapi)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         if self._metrics is not None:
@@ -126,6 +129,11 @@ class Site:
     async def _robots(self, request: web.Request) -> web.Response:
         edition = Edition(ROBOTS, "text/plain; charset=utf-8", self._opened)
         return await respond(request, edition, max_age=_DAY_SECONDS)
+
+    async def _openapi(self, request: web.Request) -> web.Response:
+        if self._described is None:
+            self._described = Edition(description(request.app.router), JSON, self._opened)
+        return await respond(request, self._described, max_age=_DAY_SECONDS)
 
     def _listings(self) -> list[Listing]:
         return [Listing.of(channel.editions.current) for channel in self._channels.values()]

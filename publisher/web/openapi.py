@@ -1,0 +1,301 @@
+"""``GET /openapi.json``: what can be asked of this server, as OpenAPI 3.1. ``docs/protocol.md`` tells what it means."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pydantic.json_schema import models_json_schema
+
+from publisher.control import Control
+from shared import __version__
+from shared.post import Post, encode_json
+from shared.wire import ATOM, EVENT_STREAM, HTML, JSON_FEED, JSON_FEED_VERSION, OPML, PROBLEM, RSS, XML, Clock, Deletion
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aiohttp import web
+
+JSON = "application/json"
+_RERUN = ("rerun", "speed", "from", "max_gap", "ids", "at")
+_FORMS = {"atom": ATOM, "rss": RSS, "json": JSON_FEED}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What one method does at one address.
+
+    Attributes:
+        summary: one line.
+        types: media types of the full answer, the usual one first; empty where it has no body.
+        status: of that answer.
+        query: names of parameters, described in ``_PARAMETERS``.
+        headers: request headers that change the answer, described there too.
+        refuses: further statuses.
+        takes: media type and schema of the request's body.
+        gives: schema of the answer's body.
+        token: only who has the server's token may.
+    """
+
+    summary: str
+    types: tuple[str, ...] = ()
+    status: int = 200
+    query: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    refuses: tuple[int, ...] = ()
+    takes: tuple[str, str] | None = None
+    gives: Mapping[str, str] = field(default_factory=dict)
+    token: bool = False
+
+
+_CONDITIONAL = ("If-None-Match", "If-Modified-Since")
+
+
+def _feed(summary: str, *types: str) -> Operation:
+    return Operation(
+        summary,
+        types,
+        query=_RERUN,
+        headers=(*_CONDITIONAL, "A-IM"),
+        refuses=(304, 400, 404),
+        gives={JSON_FEED: "Feed"},
+    )
+
+
+OPERATIONS: Mapping[tuple[str, str], Operation] = {
+    ("GET", "/"): Operation("The channels, as a page", (HTML,), headers=_CONDITIONAL, refuses=(304,)),
+    ("GET", "/channels.opml"): Operation("The channels, as OPML 2.0", (OPML,), headers=_CONDITIONAL, refuses=(304,)),
+    ("GET", "/icon.svg"): Operation("The icon", ("image/svg+xml",)),
+    ("GET", "/favicon.ico"): Operation("The icon, where readers look for one", ("image/svg+xml",)),
+    ("GET", "/robots.txt"): Operation("What crawlers may read (RFC 9309)", ("text/plain",)),
+    ("GET", "/healthz"): Operation("Whether the server runs", (JSON,)),
+    ("GET", "/readyz"): Operation("Whether it takes requests, or ends", (JSON,), refuses=(503,)),
+    ("GET", "/metrics"): Operation("Figures of the server, for Prometheus", ("text/plain",)),
+    ("GET", "/openapi.json"): Operation("This description", (JSON,), headers=_CONDITIONAL, refuses=(304,)),
+    ("POST", "/hub"): Operation(
+        "The WebSub hub: subscribe, unsubscribe, publish",
+        status=202,
+        refuses=(400, 413, 415, 429),
+        takes=("application/x-www-form-urlencoded", "Subscription"),
+    ),
+    ("GET", "/{channel}"): Operation("Leads to the page", status=301, refuses=(404,)),
+    ("GET", "/{channel}/"): Operation(
+        "The live page", (HTML,), query=_RERUN, headers=_CONDITIONAL, refuses=(303, 304, 400, 404)
+    ),
+    ("GET", "/{channel}/feed.atom"): _feed("The newest posts as Atom (RFC 4287)", ATOM, XML),
+    ("GET", "/{channel}/feed.rss"): _feed("The newest posts as RSS 2.0", RSS, XML),
+    ("GET", "/{channel}/feed.json"): _feed("The newest posts as JSON Feed 1.1", JSON_FEED),
+    ("GET", "/{channel}/{stylesheet}"): Operation(
+        "The style that Atom and RSS name, for who opens them in a browser", ("text/css",), refuses=(404,)
+    ),
+    ("GET", "/{channel}/events"): Operation(
+        "The stream: server-sent events",
+        (EVENT_STREAM,),
+        query=("after", "types", "tag", *_RERUN[:-1]),
+        headers=("Last-Event-ID",),
+        refuses=(204, 400, 404, 503),
+        gives={EVENT_STREAM: "Events"},
+    ),
+    ("GET", "/{channel}/archive/{number}.{form}"): Operation(
+        "A part of the history (RFC 5005)",
+        (ATOM, RSS, JSON_FEED, XML),
+        query=("take", *_RERUN),
+        headers=_CONDITIONAL,
+        refuses=(304, 307, 400, 404, 410),
+        gives={JSON_FEED: "Feed"},
+    ),
+    ("GET", "/{channel}/posts/{post}"): Operation(
+        "One post: a page, or its JSON by Accept",
+        (HTML, JSON),
+        query=_RERUN,
+        headers=_CONDITIONAL,
+        refuses=(304, 400, 404, 410),
+        gives={JSON: "Post"},
+    ),
+    ("POST", "/{channel}/posts"): Operation(
+        "Publish a post on a live channel; 200 if it was sent before",
+        (JSON,),
+        status=201,
+        refuses=(200, 401, 403, 404, 409, 413, 415, 422),
+        takes=(JSON, "Written"),
+        gives={JSON: "Post"},
+        token=True,
+    ),
+    ("GET", "/{channel}/clock"): Operation("How a replay stands", (JSON,), refuses=(404,), gives={JSON: "Clock"}),
+    ("PATCH", "/{channel}/clock"): Operation(
+        "Play, pause, change the speed of a replay, or move it",
+        (JSON,),
+        refuses=(400, 401, 403, 404, 422),
+        takes=(JSON, "Control"),
+        gives={JSON: "Clock"},
+        token=True,
+    ),
+}
+"""What each route does, by method and path; a test holds them against the router."""
+
+_PARAMETERS: Mapping[str, tuple[str, dict[str, Any]]] = {
+    "channel": ("The channel's name.", {"type": "string"}),
+    "stylesheet": ("Its name holds its hash.", {"type": "string", "pattern": r"^feed-[0-9a-f]{8}\.css$"}),
+    "number": ("Which part, from 1, the oldest.", {"type": "integer", "minimum": 1}),
+    "form": ("The format.", {"type": "string", "enum": list(_FORMS)}),
+    "post": ("The last part of the post's URL.", {"type": "string"}),
+    "rerun": ("A rerun: the moment at which it begins.", {"type": "string"}),
+    "speed": ("Of a rerun: story seconds a second.", {"type": "string"}),
+    "from": ("Of a rerun: what is earlier is out at once.", {"type": "string"}),
+    "max_gap": ("Of a rerun: the longest silence, in the story's time.", {"type": "string"}),
+    "ids": ("Of a rerun: ids of its own for each post.", {"type": "string", "enum": ["anew"]}),
+    "at": ("As it stood at this moment of the story.", {"type": "string"}),
+    "take": ("Which round of a replay the part belongs to.", {"type": "integer", "minimum": 1}),
+    "after": ("The position after which to go on, where Last-Event-ID cannot be sent.", {"type": "string"}),
+    "types": ("Only these events, a comma between; reset and clock always pass.", {"type": "string"}),
+    "tag": ("Only posts that have this tag.", {"type": "string"}),
+    "Last-Event-ID": ("The position after which to go on.", {"type": "string"}),
+    "If-None-Match": ("Entity tags that are known already.", {"type": "string"}),
+    "If-Modified-Since": ("When it was read last.", {"type": "string"}),
+    "A-IM": ("``feed``: only what is new since the tag in If-None-Match (RFC 3229).", {"type": "string"}),
+}
+
+_ANSWERS: Mapping[int, str] = {
+    200: "It was there already.",
+    204: "The replay is over, and the reader has all of it.",
+    226: "What is new since the tag that was sent (RFC 3229).",
+    303: "The same with the moment of the rerun written in.",
+    304: "Nothing has changed.",
+    307: "It is elsewhere for now.",
+}
+
+
+def description(router: web.UrlDispatcher) -> bytes:
+    """Describe the routes of a router: those of them that ``OPERATIONS`` knows."""
+    paths: dict[str, dict[str, Any]] = {}
+    for method, path in routes(router):
+        operation = OPERATIONS.get((method, path))
+        if operation is not None:
+            paths.setdefault(path, {})[method.lower()] = _operation(path, operation)
+    document = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "newsreel",
+            "version": __version__,
+            "description": "Live coverage, published and replayed. Every GET also answers HEAD and OPTIONS.",
+        },
+        "servers": [{"url": "."}],
+        "paths": paths,
+        "components": {
+            "schemas": _schemas(),
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "description": "The server's token."}},
+        },
+    }
+    return encode_json(document)
+
+
+def routes(router: web.UrlDispatcher) -> list[tuple[str, str]]:
+    """List the methods and paths of a router, each once, as OpenAPI writes them.
+
+    What has a route of its own for each channel is listed under ``{channel}``.
+    """
+    found: dict[tuple[str, str], None] = {}
+    for route in router.routes():
+        resource = route.resource
+        if resource is None or route.method in {"HEAD", "OPTIONS"}:
+            continue
+        info = resource.get_info()
+        pattern = info["pattern"].pattern if "pattern" in info else None
+        path = resource.canonical
+        if pattern is None and path.count("/") > 1:
+            continue  # of one channel; the same is there with a variable
+        path = re.sub(r"feed-[0-9a-f]{8}\.css$", "{stylesheet}", path)
+        for expanded in [path.replace("{document}", f"feed.{form}") for form in _FORMS]:
+            found[route.method, expanded] = None
+    return list(found)
+
+
+def _operation(path: str, operation: Operation) -> dict[str, Any]:
+    names = re.findall(r"\{(\w+)\}", path)
+    described: dict[str, Any] = {
+        "summary": operation.summary,
+        "parameters": [_parameter(name, "path") for name in names]
+        + [_parameter(name, "query") for name in operation.query]
+        + [_parameter(name, "header") for name in operation.headers],
+        "responses": {str(operation.status): _answer(operation.summary, operation)}
+        | ({"226": _answer(_ANSWERS[226], operation)} if "A-IM" in operation.headers else {})
+        | {str(status): _refusal(status, operation) for status in operation.refuses},
+    }
+    if operation.takes is not None:
+        media_type, schema = operation.takes
+        described["requestBody"] = {"required": True, "content": {media_type: {"schema": _ref(schema)}}}
+    if operation.token:
+        described["security"] = [{"token": []}]
+    return described
+
+
+def _parameter(name: str, place: str) -> dict[str, Any]:
+    text, schema = _PARAMETERS[name]
+    return {"name": name, "in": place, "required": place == "path", "description": text, "schema": schema}
+
+
+def _answer(text: str, operation: Operation) -> dict[str, Any]:
+    content = {
+        kind: {"schema": _ref(operation.gives[kind]) if kind in operation.gives else {"type": "string"}}
+        for kind in operation.types
+    }
+    return {"description": text} | ({"content": content} if content else {})
+
+
+def _refusal(status: int, operation: Operation) -> dict[str, Any]:
+    if status == 200:
+        return _answer(_ANSWERS[200], operation)
+    if status < 400:
+        return {"description": _ANSWERS[status]}
+    return {"description": "See its detail.", "content": {PROBLEM: {"schema": _ref("Problem")}}}
+
+
+def _ref(schema: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{schema}"}
+
+
+def _schemas() -> dict[str, Any]:
+    _, made = models_json_schema(
+        [(Post, "validation"), (Clock, "validation"), (Deletion, "validation"), (Control, "validation")],
+        by_alias=True,
+        ref_template="#/components/schemas/{model}",
+    )
+    schemas: dict[str, Any] = made["$defs"]
+    text = {"type": "string"}
+    return schemas | {
+        "Feed": {
+            "description": "JSON Feed 1.1",
+            "type": "object",
+            "properties": {
+                "version": {"const": JSON_FEED_VERSION},
+                "title": text,
+                "items": {"type": "array", "items": _ref("Post")},
+                "next_url": text,
+                "_newsreel": {"type": "object"},
+            },
+            "required": ["version", "title", "items"],
+        },
+        "Events": {
+            "description": "Events named post and update (data: Post), delete (Deletion), reset (Feed), clock (Clock)",
+            "anyOf": [text, _ref("Post"), _ref("Deletion"), _ref("Feed"), _ref("Clock")],
+        },
+        "Written": {
+            "description": "A JSON Feed item; all that may be left out is made up",
+            "type": "object",
+            "properties": {"title": text, "content_html": text, "content_text": text},
+        },
+        "Subscription": {
+            "description": "See https://www.w3.org/TR/websub/, section 5",
+            "type": "object",
+            "properties": {"hub.mode": text, "hub.topic": text, "hub.callback": text, "hub.secret": text},
+            "required": ["hub.mode"],
+        },
+        "Problem": {
+            "description": "RFC 9457",
+            "type": "object",
+            "properties": {"type": text, "title": text, "status": {"type": "integer"}, "detail": text},
+            "required": ["type", "title", "status"],
+        },
+    }
