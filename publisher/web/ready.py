@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 from aiohttp.http import SERVER_SOFTWARE, HttpVersion11
-from multidict import CIMultiDict, CIMultiDictProxy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aiohttp.abc import AbstractStreamWriter
     from aiohttp.web_request import BaseRequest
+    from multidict import CIMultiDict
 
 
 class Answer:
@@ -53,30 +53,38 @@ class Answer:
 
 
 class _Ready(web.Response):
-    """A response whose bytes are ready. Its headers can be looked at, not changed."""
+    """A response whose bytes are ready. Whoever looks at its headers, maybe to change them, gets an ordinary one."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(status=answer.status)
         self._answer = answer
+        self._ordinary = False
         self._writer: AbstractStreamWriter | None = None
 
     @property
-    def headers(self) -> CIMultiDictProxy[str]:  # type: ignore[override]
-        return CIMultiDictProxy(CIMultiDict(self._answer.headers))
+    def headers(self) -> CIMultiDict[str]:
+        headers = super().headers
+        if not self._ordinary:
+            self._ordinary = True
+            self.body = self._answer.body or None
+            headers.update(self._answer.headers)
+        return headers
 
     @property
     def prepared(self) -> bool:
-        return self._writer is not None
+        return super().prepared or self._writer is not None
 
     @property
-    def keep_alive(self) -> bool:
-        return True
+    def keep_alive(self) -> bool | None:
+        return super().keep_alive if self._ordinary else True
 
     @property
     def body_length(self) -> int:
-        return len(self._answer.body)
+        return super().body_length if self._ordinary else len(self._answer.body)
 
     async def prepare(self, request: BaseRequest) -> AbstractStreamWriter | None:
+        if self._ordinary:
+            return await super().prepare(request)
         if self._writer is None:
             if request.transport is None:
                 raise ConnectionResetError("the reader has left")
@@ -84,6 +92,8 @@ class _Ready(web.Response):
             request.transport.write(self._answer.wire(head=request.method == "HEAD"))
         return self._writer
 
-    async def write_eof(self, _data: bytes = b"") -> None:
-        if self._writer is not None:
+    async def write_eof(self, data: bytes = b"") -> None:
+        if self._writer is None:
+            await super().write_eof(data)
+        else:
             await self._writer.drain()  # who asks again and again without reading waits
