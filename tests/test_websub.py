@@ -7,7 +7,8 @@ import asyncio
 import hashlib
 import hmac
 import json
-from contextlib import AsyncExitStack, asynccontextmanager
+import sqlite3
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from datetime import timedelta
 from functools import partial
 from urllib.parse import parse_qsl, urlsplit
@@ -24,8 +25,9 @@ from serving import Publisher, transcript
 from publisher.config import WebSubSettings
 from publisher.websub.asking import BadAskError, read_asked, signature
 from publisher.websub.courier import Courier, Lanes, NotTakenError, Pace
-from publisher.websub.leases import Leases
+from publisher.websub.leases import LeaseError, Leases
 from publisher.websub.push import Push
+from shared.errors import UsageError
 
 OPEN = WebSubSettings(allow_private=True)
 QUICK = Pace(first=0.01, longest=0.05, patience=30, slow=0.2, deadline=20)
@@ -547,6 +549,18 @@ async def test_what_could_not_be_delivered_is_by_the_next_sweep():
         await room.post("a")
         await subscriber.delivery()
         assert subscriber.tries == 2
+
+
+def test_a_file_that_is_something_else_is_left_alone(tmp_path):
+    path = tmp_path / "log.db.websub"
+    path.write_bytes(b"somebody's diary, which is no database" * 100)
+    with pytest.raises(LeaseError, match=r"log\.db\.websub could not be opened .*; it holds no subscriptions"):
+        Leases.open(str(path))
+    other = tmp_path / "other.db"
+    with closing(sqlite3.connect(other)) as database:
+        database.execute("CREATE TABLE diary (day)")
+    with pytest.raises(UsageError, match="not one of newsreel's subscriptions"):
+        Leases.open(str(other))
 
 
 async def test_other_hubs_are_told_of_each_topic():

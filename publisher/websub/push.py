@@ -68,18 +68,18 @@ class Push:
             UsageError, LeaseError, LockError: the file cannot be used.
         """
         lock = MachineLock(f"{path}.lock" if path != ":memory:" else None)
+        leases = Leases.open(path) if settings.hub else None
         topics = {channel: _topics(channel) for channel in channels}
-        urls = [url for of_channel in topics.values() for url in of_channel]
-        outwards = open_calls(allow_private=True)  # to hubs that the configuration names
-        sessions = [outwards]
+        every = {url: topic for of_channel in topics.values() for url, topic in of_channel.items()}
+        sessions = [open_calls(allow_private=True)]  # for hubs that the configuration names
+        herald = Herald(settings.hubs, every, sessions[0], pace)
         hub = None
-        if settings.hub:
+        if leases is not None:
             limits = Limits(settings.max_subscriptions, settings.max_per_host)
             sessions.append(open_calls(allow_private=settings.allow_private))
-            leases = Leases.open(path)
-            every = {url: topic for of_channel in topics.values() for url, topic in of_channel.items()}
-            hub = Hub(f"{server}/hub", every, leases, sessions[-1], now, limits=limits, pace=pace, delivers=lock.take)
-        push = cls(lock, hub, Herald(settings.hubs, urls, outwards, pace), sessions)
+            here = f"{server}/hub"
+            hub = Hub(here, every, leases, sessions[1], now, limits=limits, pace=pace, delivers=lock.take)
+        push = cls(lock, hub, herald, sessions)
         for channel, of_channel in topics.items():
             channel.press.listeners.append(partial(push.pressed, tuple(of_channel)))
         return push
