@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from publisher.render.snapshot import Snapshot, Tombstone
-from publisher.when import spoken_day, spoken_speed
+from publisher.when import spoken, spoken_day, spoken_speed
 from shared.event import Position
 from shared.post import Author, ReplayFacts
 from shared.wire import Clock
@@ -147,7 +147,9 @@ class Scene:
         """Word the subtitle."""
         if self.billing.mode == "replay":
             paced = f", at {spoken_speed(speed)} its speed" if speed != 1 else ""
-            return f"A replay of live coverage{self.billing.of_when}{paced}."
+            starts = self.clock.starts if self.clock is not None else None
+            begins = f" It begins {spoken(starts)}." if starts is not None else ""
+            return f"A replay of live coverage{self.billing.of_when}{paced}.{begins}"
         return f"Live coverage{self.billing.of_when}."
 
     # What is shown.

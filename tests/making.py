@@ -125,7 +125,7 @@ def replay(state="playing", **fields):
     defaults = {
         "mode": "replay",
         "title": "Storm at the harbour (replay)",
-        "subtitle": "A replay of live coverage of 31 January 2023, at 60 times its speed.",
+        "subtitle": "A replay of live coverage of 31 January 2023, at 60× its speed.",
         "replay": facts,
         "clock": clock,
         "updated": RELEASED + timedelta(seconds=1),

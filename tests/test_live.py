@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 
 import making
 import pytest
@@ -206,8 +207,12 @@ async def test_the_clock_of_a_replay_runs_on_and_ends():
         await expect(clock).to_contain_text("31 January 2023, 23:5")
         await expect(clock).to_contain_text("1 February 2023, 00:0", timeout=10_000)  # ten minutes a second
         await expect(page.locator("#status")).to_have_text("The replay is playing")
-        await said.put(frame("clock", Clock(state="paused", speed=600, story_time=story_time, run=1)))
+        await said.put(frame("clock", Clock(state="paused", speed=90, story_time=story_time, run=1)))
         await expect(page.locator("#status")).to_have_text("The replay is paused")
+        await expect(clock).to_contain_text("90×")
+        await expect(page.locator("#subtitle")).to_have_text(
+            "A replay of live coverage of 31 January 2023, at 90× its speed."
+        )
         await expect(clock.locator("strong")).to_have_text("31 January 2023, 23:50 (UTC-05:00)")
         await said.put(frame("clock", Clock(state="ended", speed=600, story_time=story_time, run=1), "k3f9-7"))
         await expect(page.locator("#status")).to_have_text("The replay has ended")
@@ -217,6 +222,23 @@ async def test_the_clock_of_a_replay_runs_on_and_ends():
         await said.put(204)  # nothing is left to come: nobody asks again
         await expect(page.locator("#status")).to_have_text("The replay has ended")
         assert script.streams.empty()
+
+
+async def test_a_replay_that_waits_says_when_it_begins():
+    starts = datetime(2027, 1, 31, 19, 42, tzinfo=UTC)
+    async with browsing(making.make_snapshot(mode="replay", title="Storm (replay)")) as (page, script):
+        _, said = await script.joined()
+        waiting = Clock(state="paused", speed=60, story_time=making.FIRST, run=1, starts=starts)
+        await said.put(frame("clock", waiting))
+        status = page.locator("#status")
+        await expect(status).to_contain_text("The replay begins ")
+        zone = await page.evaluate("-new Date(Date.parse('2027-01-31T19:42:00Z')).getTimezoneOffset()")
+        there = starts.astimezone(timezone(timedelta(minutes=zone)))
+        await expect(status).to_contain_text(f"{there.day} {there:%B} 2027, {there:%H:%M}")
+        await expect(page.locator("#clock")).to_be_hidden()
+        await said.put(frame("clock", waiting.model_copy(update={"state": "playing", "starts": None}), "k3f9-1"))
+        await expect(status).to_have_text("The replay is playing")
+        await expect(page.locator("#clock")).to_be_visible()
 
 
 async def test_nothing_in_a_post_runs():

@@ -105,7 +105,7 @@ def test_a_static_site_has_neither_script_nor_stream():
 def test_the_page_says_that_it_is_a_replay_and_of_when():
     header = parse(live_page(making.replay())).cssselect("header")[0]
     assert text(header).startswith(
-        "Replay Storm at the harbour (replay) A replay of live coverage of 31 January 2023, at 60 times its speed."
+        "Replay Storm at the harbour (replay) A replay of live coverage of 31 January 2023, at 60× its speed."
     )
 
 

@@ -168,3 +168,10 @@ def test_with_ids_made_anew_each_round_has_its_own(page):
         for other in (item["url"].replace("~2", "~1"), item["url"].partition("~")[0]):
             with pytest.raises(urllib.error.HTTPError, match="404"):
                 get(other)
+
+
+def test_a_replay_that_waits_says_in_every_document_when_it_begins(page):
+    with publishing("replay", page(3), "--start", "2099-01-31T19:42-05:00") as served:
+        told = "It begins 31 January 2099, 19:42 (UTC-05:00)."
+        for document in ("", "feed.atom", "feed.rss", "feed.json"):
+            assert told in get(served.root + document).decode()

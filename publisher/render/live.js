@@ -34,6 +34,12 @@
     };
   }
 
+  function here(text) { // a moment to come, in the offset of whoever waits for it
+    const milliseconds = Date.parse(text);
+    const at = spoken({ milliseconds, minutes: -new Date(milliseconds).getTimezoneOffset() });
+    return `${at.day}, ${at.time} (${at.zone})`;
+  }
+
   function ago(milliseconds) {
     const minutes = Math.floor((Date.now() - milliseconds) / 60000);
     if (minutes < 1) return "just now";
@@ -183,6 +189,10 @@
   function setClock(next) {
     clock = next;
     clockSet = Date.now();
+    const subtitle = find("subtitle");
+    const paced = subtitle.textContent.replace(/ It begins .*\.$/, "")
+      .replace(/(, at [0-9.e+]+× its speed)?\.$/, clock.speed === 1 ? "." : `, at ${Number(clock.speed)}× its speed.`);
+    if (subtitle.textContent.startsWith("A replay of ") && !clock.starts) subtitle.textContent = paced;
     settle();
     tell();
   }
@@ -202,12 +212,13 @@
   }
 
   function tell() {
-    if (clock && clock.state !== "live" && (clockSet !== null || clock.state !== "playing")) {
-      const line = find("clock");
+    const line = find("clock");
+    if (clock?.starts || clock?.state === "live") line.hidden = true; // nothing has begun, or it is the true time
+    else if (clock && (clockSet !== null || clock.state !== "playing")) {
       const at = spoken(now());
       const text = `${at.day}, ${at.time} (${at.zone})`;
       if (line.firstElementChild.textContent !== text) line.firstElementChild.textContent = text;
-      line.lastElementChild.textContent = clock.state === "playing" ? `${Number(clock.speed)}×` : "";
+      line.lastElementChild.textContent = clock.state === "ended" ? "" : `${Number(clock.speed)}×`;
       line.hidden = false;
     }
     if (!live) return;
@@ -228,6 +239,7 @@
   function settle() {
     if (clock?.state === "ended") say("The replay has ended", "off");
     else if (source?.readyState !== EventSource.OPEN) say("Connecting…", "wait");
+    else if (clock?.starts) say(`The replay begins ${here(clock.starts)}`, "wait");
     else if (clock?.state === "paused") say("The replay is paused", "wait");
     else if (clock?.state === "playing") say("The replay is playing", "on");
     else say(posts.dataset.mode === "archive" ? "Up to date" : "Live", "on");
