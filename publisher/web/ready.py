@@ -7,7 +7,7 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 from aiohttp import web
-from aiohttp.http import SERVER_SOFTWARE, HttpVersion11
+from aiohttp.http import HttpVersion11
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +42,7 @@ class Answer:
         now = int(time.time())
         if now != self._second:
             reason = web.Response(status=self.status).reason
-            headers = {**self.headers, "Date": formatdate(now, usegmt=True), "Server": SERVER_SOFTWARE}
+            headers = {**self.headers, "Date": formatdate(now, usegmt=True)}
             if self.status != 304:
                 headers["Content-Length"] = str(len(self.body))
             lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
