@@ -140,6 +140,19 @@ async def test_the_loop_has_its_turn_while_thousands_are_written_to(monkeypatch)
     assert turns > 2_000 / group_module.LOOK_AT_CLOCK
 
 
+async def test_the_loop_has_its_turn_though_every_reader_sees_something_else(monkeypatch):
+    monkeypatch.setattr(fanout_module, "TURN_SECONDS", 0)
+    fanout = Fanout()
+    readers = [joined(fanout, sieve=Sieve(tag=f"invented {number}")) for number in range(50)]
+    fanout.broadcast([frame(1, "clock")])
+    turns = 0
+    while fanout._turn_is_set:
+        turns += 1
+        await asyncio.sleep(0)
+    assert turns >= 50
+    assert [reader.outlet.taken for reader in readers] == [[b"1;"]] * 50
+
+
 async def test_a_reader_that_pushes_back_leaves_the_rounds_and_the_others_do_not_notice():
     fanout = Fanout()
     slow, quick = joined(fanout), joined(fanout)

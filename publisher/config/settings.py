@@ -66,7 +66,7 @@ class StreamSettings(_Table):
     new_per_second: int = Field(default=0, ge=0)
     trusted_proxies: tuple[Network, ...] = ()
     life: OptionalDuration = timedelta(minutes=60)
-    drain_seconds: float = Field(default=10, ge=0, le=3_600)
+    drain_seconds: float = Field(default=5, ge=0, le=3_600)
     compress: bool = True
     join: bool = True
 

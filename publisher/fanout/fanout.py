@@ -34,7 +34,7 @@ LIFE_SECONDS = 3_600.0
 """How long a connection lives; each 80 to 100 % of it, so that they do not all come back at once."""
 BEAT_SECONDS = 15.0
 """How long a stream is silent before a comment says that it is alive."""
-DRAINED_A_SECOND = 500
+DRAINED_A_SECOND = 1_000
 """Streams ended in a second when few are open: nobody waits long for a small server to end."""
 _SWEEP_SECONDS = 1.0
 _SWEEPS_A_LIFE_CHECK = 5
@@ -73,6 +73,7 @@ class Fanout:
         self._groups: dict[tuple[Sieve | None, Form], Group] = {}
         self._readers: set[Reader] = set()
         self._refusing: set[Reader] = set()
+        self._due: dict[Group, None] = {}  # to whom something is due, in the order of their turns
         self._chores: deque[Iterator[None]] = deque()
         self._turn_is_set = False
         self._sweeps = 0
@@ -108,6 +109,8 @@ class Fanout:
         for frame in frames:
             frame.born = now
         self.ring.add(frames)
+        for group in self._groups.values():
+            self._due.setdefault(group)  # those who have not had their turn keep it
         self._set_turn()
 
     def offer(self, reader: Reader, data: bytes, events: int) -> bool:
@@ -127,18 +130,19 @@ class Fanout:
         """Write for a while, then let others have the loop."""
         self._turn_is_set = False
         ends = time.monotonic() + TURN_SECONDS
-        for key, group in list(self._groups.items()):
+        while self._due:
+            group = next(iter(self._due))
+            del self._due[group]
             if not group.give(self, ends):
-                if self._groups.get(key) is group:  # the others first, next time
-                    self._groups[key] = self._groups.pop(key)
-                self._set_turn()
-                return
-        while self._chores:
+                self._due[group] = None  # the others first, next time
             if time.monotonic() >= ends:
-                self._set_turn()
-                return
-            if next(self._chores[0], self) is self:
-                self._chores.popleft()
+                break
+        else:
+            while self._chores and time.monotonic() < ends:
+                if next(self._chores[0], self) is self:
+                    self._chores.popleft()
+        if self._due or self._chores:
+            self._set_turn()
 
     # Coming and going.
 
@@ -168,6 +172,7 @@ class Fanout:
                 group = self._groups[key] = Group(*key)
             group.add(reader)
             if reader.cursor < ring.head:
+                self._due.setdefault(group)
                 self._set_turn()
 
     def refused(self, reader: Reader) -> None:
