@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 USER_AGENT = f"newsreel/{__version__}"
 CONNECT_SECONDS = 15.0
 """Longest wait for a connection."""
+IDLE_SECONDS = 15.0
+"""How long a connection that nobody uses is kept."""
 READ_SECONDS = 30.0
 """Longest silence while a document comes."""
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
@@ -109,7 +111,11 @@ class Fetched:
 
 
 def open_session(
-    *, allow_private: bool = True, connections: int = 100, resolver: AbstractResolver | None = None
+    *,
+    allow_private: bool = True,
+    connections: int = 100,
+    resolver: AbstractResolver | None = None,
+    idle: float = IDLE_SECONDS,
 ) -> aiohttp.ClientSession:
     """Open a session that says who it is. Use it as an async context manager, one for a program's life.
 
@@ -118,10 +124,14 @@ def open_session(
             else, they must be refused, redirects included: they may lead to what only this machine can reach.
         connections: most at once; 0 for no limit.
         resolver: looks up names; None for the system's, in the loop's threads.
+        idle: seconds for which a connection is kept that nobody uses.
     """
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
-            limit=connections, resolver=resolver, socket_factory=None if allow_private else _public_socket
+            limit=connections,
+            resolver=resolver,
+            keepalive_timeout=idle,
+            socket_factory=None if allow_private else _public_socket,
         ),
         headers={"User-Agent": USER_AGENT},
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS),

@@ -488,8 +488,8 @@ async def test_who_was_told_yes_is_on_the_disk_and_nobody_else_may_read_the_secr
 
 async def test_after_a_kill_the_subscription_stands_and_what_was_missed_is_delivered(tmp_path):
     source = tmp_path / "an-invented-day.txt"
-    source.write_text(transcript(200), "utf-8")
-    arguments = ("replay", source, "--speed", 60, "--log", tmp_path / "log.db", "--allow-private-callbacks")
+    source.write_text(transcript(1000), "utf-8")
+    arguments = ("replay", source, "--speed", 240, "--log", tmp_path / "log.db", "--allow-private-callbacks")
     publisher = await asyncio.to_thread(Publisher, *arguments)
     try:
         async with subscribers() as subscriber, ClientSession() as session:

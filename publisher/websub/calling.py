@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
+IDLE_SECONDS = 2.0
 LOOKUPS = 32
 """Names that are looked up at once."""
 
@@ -33,8 +34,12 @@ class Called:
 
 
 def open_calls(*, allow_private: bool) -> aiohttp.ClientSession:
-    """Open a session for ``call``; unless ``allow_private`` it reaches no address of this machine or its network."""
-    return open_session(allow_private=allow_private, connections=0, resolver=_OwnThreads())
+    """Open a session for ``call``; unless ``allow_private`` it reaches no address of this machine or its network.
+
+    Connections are kept for what comes at once only: ten thousand subscribers would else hold as many of the server's
+    files after each release.
+    """
+    return open_session(allow_private=allow_private, connections=0, resolver=_OwnThreads(), idle=IDLE_SECONDS)
 
 
 async def call(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CHALLENGE_BYTES = 24
-VERIFYING = 64
+VERIFYING = 256
 """Most requests that wait for their subscribers to confirm them."""
 VERIFYING_AT_ONE_HOST = 8
 SOON, LATER = 10, 3600
