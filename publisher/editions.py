@@ -113,6 +113,8 @@ PRINTINGS = {
 }
 """Every document of a channel that shows its window."""
 
+BESIDE = 64
+"""Most documents of single posts kept at once."""
 CUTS = 64
 """Most deltas kept at once: readers choose what they say they have."""
 _STATE = re.compile(r"([0-9a-z]{1,16}-[0-9]{1,18})\.([0-9a-f]{8})\.", re.ASCII)
@@ -152,6 +154,7 @@ class Editions:
         self.rendered: Counter[str] = Counter()
         self.served: Counter[str] = Counter()
         self._cuts: dict[tuple[str, int], Edition | None] = {}
+        self._beside: dict[tuple[str, ...], Edition] = {}
 
     @property
     def current(self) -> Snapshot:
@@ -172,6 +175,15 @@ class Editions:
                 state = f"{self.current.position}.{self._imprint}."
             self._made[name] = Edition(body, printing.media_type, self._changed(), state)
         return self._made[name]
+
+    def beside(self, key: tuple[str, ...], make: Callable[[], Edition]) -> Edition:
+        """Give a document of one post, by a key that says which; made on the first ask after a change."""
+        edition = self._beside.get(key)
+        if edition is None:
+            if len(self._beside) == BESIDE:
+                del self._beside[next(iter(self._beside))]
+            edition = self._beside[key] = make()
+        return edition
 
     def since(self, name: str, tag: str) -> Edition | None:
         """Give a document cut down to what is new for who has the edition of this entity tag (without its quotes).
@@ -204,3 +216,4 @@ class Editions:
         self._current = None
         self._made.clear()
         self._cuts.clear()
+        self._beside.clear()

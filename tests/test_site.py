@@ -11,6 +11,7 @@ from making import make_post
 from test_stream import NOW, newsroom
 from yarl import URL
 
+from publisher.web import site as site_module
 from publisher.web.documents import preferred
 from publisher.web.problems import LONGEST_URL
 from shared.event import DeleteEvent, UpdateEvent
@@ -174,3 +175,20 @@ async def test_a_permalink_changes_only_when_its_post_does(room, visit):
         assert NOW + timedelta(seconds=20) <= changed <= NOW + timedelta(seconds=21)
         long_ago = format_datetime(changed - timedelta(seconds=1), usegmt=True)
         assert (await visit("/harbour/posts/p1", Accept=kind, If_Modified_Since=long_ago))[0] == 200
+
+
+async def test_pages_are_made_once_for_all_who_ask_until_something_changes(room, visit, monkeypatch):
+    made = []
+    for name in ("post_page", "channels_page", "channels_opml"):
+        render = getattr(site_module, name)
+        monkeypatch.setattr(site_module, name, lambda *a, n=name, r=render: made.append(n) or r(*a))
+    await room.pressed(await room.posts(1))
+    paths = ("/harbour/posts/p1", "/", "/channels.opml")
+    for _ in range(3):
+        for path in paths:
+            assert (await visit(path))[0] == 200
+    assert sorted(made) == ["channels_opml", "channels_page", "post_page"]
+    room.appended = 9_000
+    await room.pressed(await room.say(UpdateEvent(post=make_post("p1", title="All ashore", facts={"revision": 2}))))
+    assert b"All ashore" in (await visit(paths[0]))[2]
+    assert len(made) == 4

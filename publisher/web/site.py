@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from publisher.metrics import Metrics
     from publisher.token import Token
     from publisher.websub.hub import Hub
+    from shared.event import Position
 
 JSON = "application/json"
 ROBOTS = b"""User-agent: *
@@ -69,6 +70,7 @@ class Site:
         self.doors = Doors(limits)
         self._opened = now()
         self._described: Edition | None = None
+        self._lists: dict[str, tuple[tuple[Position, ...], Edition]] = {}
         self.reruns = Reruns(now)
         if metrics is not None:
             metrics.doors, metrics.reruns = self.doors, self.reruns
@@ -114,13 +116,10 @@ class Site:
         return app
 
     async def _index(self, request: web.Request) -> web.Response:
-        return await respond(
-            request, Edition(channels_page(self._listings()), f"{HTML}; charset=utf-8", self._changed())
-        )
+        return await respond(request, self._list(HTML, lambda listings, _: channels_page(listings)))
 
     async def _opml(self, request: web.Request) -> web.Response:
-        body = channels_opml(self._listings(), self._changed())
-        return await respond(request, Edition(body, f"{OPML}; charset=utf-8", self._changed()))
+        return await respond(request, self._list(OPML, channels_opml))
 
     async def _icon(self, request: web.Request) -> web.Response:
         # Feed readers ask for /favicon.ico without having seen the page, which carries its icon itself.
@@ -135,11 +134,15 @@ class Site:
             self._described = Edition(description(request.app.router), JSON, self._opened)
         return await respond(request, self._described, max_age=_DAY_SECONDS)
 
-    def _listings(self) -> list[Listing]:
-        return [Listing.of(channel.editions.current) for channel in self._channels.values()]
-
-    def _changed(self) -> datetime:
-        return max((channel.press.changed for channel in self._channels.values()), default=self._opened)
+    def _list(self, media_type: str, render: Callable[[list[Listing], datetime], bytes]) -> Edition:
+        """Give a list of the channels, rendered anew when one of them has changed."""
+        state = tuple(channel.press.position for channel in self._channels.values())
+        if media_type not in self._lists or self._lists[media_type][0] != state:
+            changed = max((channel.press.changed for channel in self._channels.values()), default=self._opened)
+            listings = [Listing.of(channel.editions.current) for channel in self._channels.values()]
+            edition = Edition(render(listings, changed), f"{media_type}; charset=utf-8", changed)
+            self._lists[media_type] = state, edition
+        return self._lists[media_type][1]
 
     async def _shut(self, _app: web.Application) -> None:
         self.reruns.close()
@@ -205,14 +208,17 @@ class Site:
             raise web.HTTPNotFound(text=f"{name} has no post {slug[:80]!r}; it may not be out yet")
         if post is None:
             raise web.HTTPGone(text=f"the post {slug[:80]!r} of {name} was taken away")
-        # Its own dates: what else is released changes nothing here.
-        changed = max(view.scene.moments(filed)[1], view.scene.billing.opened)
-        if preferred(request.headers.get("Accept"), (HTML, JSON)) == JSON:
-            body, media_type = post.to_json(), JSON
-        else:
-            body, media_type = post_page(view.snapshot(), post), HTML
-            changed = max(changed, view.announced)  # the page names the story, and a replay's speed
-        edition = Edition(body, f"{media_type}; charset=utf-8", changed)
+        kind = preferred(request.headers.get("Accept"), (HTML, JSON))
+
+        def made() -> Edition:
+            # Its own dates: what else is released changes nothing here.
+            changed = max(view.scene.moments(filed)[1], view.scene.billing.opened)
+            if kind == JSON:
+                return Edition(post.to_json(), f"{JSON}; charset=utf-8", changed)
+            # The page names the story, and a replay's speed.
+            return Edition(post_page(view.snapshot(), post), f"{HTML}; charset=utf-8", max(changed, view.announced))
+
+        edition = view.editions.beside((slug, kind), made) if view.editions is not None else made()
         links = channel_links(view.address, view.address.post(slug))
         return await respond(request, edition, links=links, max_age=view.max_age, vary=("Accept",))
 
