@@ -593,9 +593,24 @@ async def test_other_hubs_are_told_of_each_topic():
         assert (await ask(room, mode="subscribe"))[0] in {404, 405}
 
 
-async def test_the_permalink_names_no_hub():
-    async with open_room(websub=OPEN) as room:
+async def test_documents_name_the_hub_where_they_can_be_subscribed_to_and_nowhere_else():
+    async with open_room(websub=OPEN, window=1, mode="archive") as room:
+        await room.post("a", "b")
+        hub = room.root.replace("harbour/", "hub")
+        for path in ("", "feed.atom", "feed.rss", "feed.json"):
+            _, headers, body = await room.get(path)
+            assert f'<{hub}>; rel="hub"' in headers["Link"]
+            assert f'<{room.root}{path}>; rel="self"' in headers["Link"]
+            assert hub in body.decode()
+        reruns = [f"{path}?rerun=2026-01-01T11:00Z" for path in ("", "feed.atom", "feed.rss", "feed.json")]
+        for path in (*reruns, "?at=23:59", "feed.atom?at=23:59", "posts/a", "archive/1.atom"):
+            _, headers, body = await room.get(path)
+            assert 'rel="hub"' not in headers["Link"], path
+            assert hub not in body.decode(), path
+
+
+async def test_a_live_channel_is_pushed():
+    async with open_room(websub=OPEN, mode="live") as room, subscribers() as subscriber:
+        await subscribe(room, subscriber, "feed.json")
         await room.post("a")
-        for path, named in (("", True), ("feed.rss", True), ("posts/a", False)):
-            _, headers, _ = await room.get(path)
-            assert ('rel="hub"' in headers["Link"]) is named
+        assert [item["title"] for item in json.loads((await subscriber.delivery())[1])["items"]] == ["About a"]

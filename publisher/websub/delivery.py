@@ -108,16 +108,17 @@ class Deliveries:
             await asyncio.wait(ending)
 
     async def _nudge_all(self) -> None:
-        while self._changed:
-            topic = next(iter(self._changed))
-            del self._changed[topic]
-            await self._refresh()
-            for place, key in enumerate(self._leases.of(topic), 1):
-                self._nudge(key)
-                if place % SLICE == 0:
-                    await asyncio.sleep(0)
-            await asyncio.sleep(0)
-        self._nudging = None
+        try:
+            while self._changed:
+                topic = next(iter(self._changed))
+                del self._changed[topic]
+                await self._refresh()
+                for place, key in enumerate(self._leases.of(topic), 1):
+                    self._nudge(key)
+                    if place % SLICE == 0:
+                        await asyncio.sleep(0)
+        finally:
+            self._nudging = None
 
     async def _refresh(self) -> None:
         try:
