@@ -3,9 +3,12 @@
 import asyncio
 import json
 import random
+import socket
+import zlib
+from contextlib import suppress
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, web
 from making import make_post
 from streaming import NOW, Listener, newsroom, reason, seqs, soon
 
@@ -13,6 +16,7 @@ from publisher.fanout import fanout as fanout_module
 from publisher.fanout import ring as ring_module
 from publisher.log.contract import LogError
 from publisher.press import RESETS
+from publisher.web.connection import Connection
 from shared.event import DeleteEvent, PostEvent, UpdateEvent
 from shared.sse import StreamDecoder
 
@@ -315,3 +319,33 @@ async def test_whoever_vanishes_at_any_moment_leaves_nothing_behind(caplog):
             await room.posts(1)
         await soon(lambda: not room.channel.fanout.readers)
         assert not caplog.records
+
+
+@pytest.mark.parametrize("more", ["", "Accept-Encoding: gzip\r\n"])
+async def test_a_stream_begins_when_what_was_answered_before_is_out(more):
+    client, got = socket.socket(), bytearray()
+    client.setblocking(False)  # noqa: FBT003 the library's
+
+    async def answer(request):
+        request.transport.set_write_buffer_limits(high=2**30)  # so that nothing looks as if it waited
+        request.transport.write(b"x" * 20_000_000)
+        connection = await Connection.open(request)
+        with suppress(BlockingIOError):  # the kernel has room before the transport hears of it
+            while True:
+                got.extend(client.recv(2**20))
+        await connection.write(b"data: 1\n\n")
+        connection.end(b"data: 2\n\n")
+        return connection.answer()
+
+    async with newsroom(routes=[web.get("/a/stream", answer)]) as room:
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(client, ("127.0.0.1", room.port))
+        await loop.sock_sendall(client, f"GET /a/stream HTTP/1.0\r\nHost: x\r\n{more}\r\n".encode())
+        while piece := await loop.sock_recv(client, 2**20):
+            got += piece
+        assert got.startswith(b"x" * 20_000_000 + b"HTTP/1.0 200 OK\r\n")
+        text = got.partition(b"\r\n\r\n")[2]
+        if more:
+            text = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(text)
+        assert text == b"data: 1\n\ndata: 2\n\n"
+        client.close()

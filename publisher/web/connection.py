@@ -83,8 +83,8 @@ class Connection(asyncio.Protocol):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_MS)
-        transport.set_write_buffer_limits(high=0)
         transport.set_protocol(self)
+        transport.set_write_buffer_limits(high=0)  # pauses us if something of an earlier answer is still to go
         transport.resume_reading()  # all that can come is the end, and that must be noticed
 
     @classmethod
@@ -109,7 +109,12 @@ class Connection(asyncio.Protocol):
         if request.transport is None or request.transport.is_closing():
             raise ConnectionResetError("the reader left before the stream began")
         connection = cls(request.transport, request.protocol, form)
-        if form.gzip and connection.ready():
+        try:
+            await connection.drained()
+        except TimeoutError:
+            connection.abort()
+            raise ConnectionResetError("the reader took nothing") from None
+        if form.gzip:
             connection.send(form.framed(GZIP_HEADER))
         return connection
 
