@@ -52,7 +52,7 @@ def test_corpus_has_an_expectation_for_every_case_and_none_too_many():
     "text",
     [
         "<html>", "\n <!DOCTYPE html>", "<!-- saved from url=(0014)about:internet -->\n<html>", "<BODY>",
-        "<div id='x'>",
+        "<div id='x'>", "<main>", "<live-post>A</live-post>",
         "<?xml version='1.0'?>\n<!DOCTYPE html PUBLIC '-//W3C//DTD XHTML 1.0'><html>", "<script type='a'>",
     ],
 )  # fmt: skip
@@ -61,7 +61,8 @@ def test_markup_is_told_from_its_first_tag(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["<3 this", "a <b>", "", "<rss version='2.0'>", "<?xml version='1.0'?><feed>", "{", "<!-- "]
+    "text",
+    ["<3 this", "a <b>", "", "<rss version='2.0'>", "<?xml version='1.0'?><feed>", "{", "<!-- ", "<Media omitted>"],
 )
 def test_what_is_no_page(text):
     assert not html.fits(text)

@@ -58,7 +58,8 @@ STAMP_WORDS = frozenset(
     """
     am pm a m p o uhr ago just now min mins minute minutes mo hr hrs hour hours day days month months d h st nd rd th
     and update updated at on posted last et est edt pt pst pdt ist bst gmt utc cst breaking new live inputs from with
-    by in edited modified image credit photograph photo file the reporting
+    by in edited modified image credit photograph photo file the reporting original story
+    british summer time hrs ore alle uur om le à às
     """.split()  # noqa: SIM905 a list would be a page long
 )
 
@@ -105,9 +106,12 @@ def _texts(post):
     return f"{post['title'] or ''} {post['content_text']} {pictures} {names}"
 
 
+_PAGE_STAMP = "updated last modified first published zuletzt stand laatste actualizado publié mis jour"
+
+
 def _header(said):
     count = said["source"]["claimed_posts"]
-    updated = "updated last modified zuletzt stand" if said["updated"] else ""
+    updated = _PAGE_STAMP if said["updated"] else ""
     names = " ".join(a["name"] for a in said["authors"])
     return f"{said['title'] or ''} {names} {updated} {'posts updates' if count is not None else ''}"
 
@@ -115,6 +119,7 @@ def _header(said):
 def _is_stamp_word(word):
     return (
         word in STAMP_WORDS
+        or word in _PAGE_STAMP.split()
         or find_zone(word) is not None
         or read_day(f"{word} 3") is not None
         or read_day(f"{word} March 3") is not None

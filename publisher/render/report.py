@@ -23,7 +23,7 @@ _LONGEST_DROPPED = 60
 _GRAVE = (
     # which posts there are
     "no-boundaries", "shape-guessed", "headlines-guessed", "line-cut", "text-only", "no-updates", "paged", "not-whole",
-    "count-mismatch", "numbers-mismatch", "long-pause",
+    "count-mismatch", "numbers-mismatch", "long-pause", "summary-left-out",
     # when they appeared
     "date-assumed", "year-assumed", "date-order", "page-date-rejected", "zone-missing", "zone-unknown",
     "zone-ambiguous", "zone-assumed", "saved-at-assumed", "coarse-times", "times-interpolated", "order-guessed",

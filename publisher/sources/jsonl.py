@@ -203,10 +203,16 @@ def read(text: str, name: str, options: Options) -> Reading:
         name=name,
         format=FORMAT,
         header=lines.header or Header(),
-        told=tuple(sorted(told, key=lambda one: (one.event.story_time, sign * (one.line or 0)))),
+        told=tuple(sorted(told, key=lambda one: _order(one, sign))),
         doubts=tuple(lines.doubts),
         dropped=tuple(lines.dropped),
     )
+
+
+def _order(one: Told, sign: int) -> tuple[datetime, bool, int]:
+    """Sort by story time; what became of a post stands below it, as the lines have it."""
+    is_change = not isinstance(one.event, PostEvent)
+    return one.event.story_time, is_change, (one.line or 0) * (1 if is_change else sign)
 
 
 def _decode(line: str) -> object:

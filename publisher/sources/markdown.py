@@ -271,6 +271,7 @@ def _tell(dated: list[_Dated], doubts: list[Doubt], options: Options, name: str)
         event: UpdateEvent | DeleteEvent = DeleteEvent(id=known_id, story_time=at)
         if "update" in one.part.kinds:
             before = latest[known_id]
+            at = max(at, before.story_time)  # edits are stamped a second before the post, at times
             changed = _post(one.part, before.story_time, at, before.revision + 1).model_copy(update={"id": known_id})
             latest[known_id] = changed
             event = UpdateEvent(post=changed)

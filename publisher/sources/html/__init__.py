@@ -15,6 +15,8 @@ from dataclasses import replace
 from datetime import UTC
 from typing import TYPE_CHECKING
 
+from lxml.html import defs
+
 from publisher.sources import transcript
 from publisher.sources.html import claims, microdata
 from publisher.sources.html.blocks import read_blocks
@@ -37,13 +39,17 @@ FORMAT = "html"
 _FIRST_TAG = re.compile(
     r"(?:\s++|<!--(?:[^-]|-(?!->))*+-->|<\?xml[^>]*\?>)*+<(?:!doctype\s+)?([a-z][a-z0-9:-]*)", re.IGNORECASE
 )
+_TAGS = frozenset((*defs.tags, "main", "template", "search", "dialog", "picture", "data", "slot"))
 _FEEDS = {"rss", "feed", "rdf:rdf", "opml"}
 
 
 def fits(text: str) -> bool:
     """Tell whether ``text`` is HTML: markup that is no feed."""
-    tag = _FIRST_TAG.match(text)
-    return tag is not None and tag[1].lower() not in _FEEDS
+    match = _FIRST_TAG.match(text)
+    if match is None:
+        return False
+    tag = match[1].lower()
+    return tag in _TAGS or (tag not in _FEEDS and f"</{tag}" in text.lower())  # "<Media omitted>" is no markup
 
 
 def read(text: str, name: str, options: Options) -> Reading:

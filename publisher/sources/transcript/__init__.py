@@ -169,6 +169,8 @@ def _told(one: Dated, body: Body, mint: Mint) -> Told:
         content_html=body.html,
         date_published=one.moment,
         authors=section.authors,
-        newsreel=PostFacts(story_time=one.moment, images=tuple(body.images), pinned=section.pinned),
+        newsreel=PostFacts(
+            story_time=one.moment, images=tuple(body.images), pinned=section.pinned, key_event=section.key_event
+        ),
     )
     return Told(PostEvent(post=post), section.line, one.source, one.precision)

@@ -16,7 +16,7 @@ LONGEST = 400
 """Characters; no list of names is longer."""
 
 _PREFIX = re.compile(
-    r"(?:(?:analysis|opinion|reporting|report|reported|compiled|written) (?:by|from)|by|from):? ", re.IGNORECASE
+    r"(?:(?:analysis|opinion|report|reported|compiled|written) (?:by|from)|reporting by|by|from):? ", re.IGNORECASE
 )
 # The outlet and its possessive: CNN's, Reuters', the Harbour Post's.
 _OUTLET = re.compile(r"(?:the )?(?:[^\s,'’]+ ){0,4}?[^\s,'’]+(?:['’]s|(?<=s)['’]) ", re.IGNORECASE)

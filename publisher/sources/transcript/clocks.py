@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from publisher.sources.reading import TimePrecision
 
 Style = Literal["halves", "colon", "dot", "bare", "uhr", "ago"]
-"""How a clock is written: with a.m. or p.m., ``17:05``, ``17.05``, ``1705``, ``17.05 Uhr``, or as a span of time."""
+"""How a clock is written: with a.m. or p.m., ``17:05``, ``17.05``, ``1705``, ``17.05 Uhr`` (or ``uur``), as a span."""
 
 # Words come glued behind ("4:57 PMText"), but "10 AMERICANS" names no hour.
 _END = r"(?-i:(?![a-z0-9]|[A-Z][A-Z]))"
@@ -21,11 +21,11 @@ _CLOCK = re.compile(
     rf"(?P<h1>[0-9]{{1,2}})(?P<mark>[:.])(?P<m1>[0-9]{{2}})(?![0-9])"
     rf"(?:[:.](?P<s1>[0-9]{{2}})(?![0-9])(?:[.,][0-9]{{1,9}})?)?"
     rf"|(?P<h2>[0-9]{{1,2}}) (?P<m2>[0-9]{{2}})(?= ?[ap]\.? ?m{_END})"
-    rf"|(?P<h3>[0-9]{{1,2}})(?= ?[ap]\.? ?m{_END}| ?Uhr\b)"
+    rf"|(?P<h3>[0-9]{{1,2}})(?= ?[ap]\.? ?m{_END}| ?(?:Uhr|uur)\b)"
     rf"|(?P<h4>[0-9]{{1,2}}) ?h ?(?P<m4>[0-9]{{2}})(?![0-9])"
     rf"|(?P<h5>[0-9]{{2}})(?P<m5>[0-9]{{2}})(?![0-9])(?: ?h(?:ou)?rs\b)?"
     r")"
-    rf"(?: ?{_HALF}| ?(?P<uhr>Uhr)\b| hs?\b\.?)?",
+    rf"(?: ?{_HALF}| ?(?P<uhr>Uhr|uur)\b| hs?\b\.?)?",
     re.IGNORECASE | re.ASCII,
 )
 
@@ -49,6 +49,8 @@ _AGO = re.compile(
 )
 _LONGEST_AGO = timedelta(days=36_500)
 """No page is older than a century."""
+_LONGEST_SPAN = 60
+"""Characters from a span's first figure to its "ago"; without one, the expression below is slow to fail."""
 _AGO_BEGINS = frozenset("aAoOeEvVjJmM")
 _COUNTED = re.compile(rf"(?P<count>[0-9]{{1,4}}|[a-z]+) ?(?P<unit>(?:{_NAMES})\b)", re.IGNORECASE)
 
@@ -83,11 +85,10 @@ def read_clock(text: str, start: int = 0) -> tuple[Clock, int] | None:
     match = _CLOCK.match(text, start) if text[start : start + 1].isdigit() else None
     if match is None:
         return None
-    part = match.groupdict()
-    key = next(key for key in "12345" if part[f"h{key}"])
-    minutes = part.get(f"m{key}")
-    hour, minute, second = int(part[f"h{key}"]), int(minutes or 0), int(part["s1"] or 0)
-    half = (part["half"] or "").lower()
+    key = next(key for key in "12345" if match[f"h{key}"])
+    minutes = None if key == "3" else match[f"m{key}"]
+    hour, minute, second = int(match[f"h{key}"]), int(minutes or 0), int(match["s1"] or 0)
+    half = (match["half"] or "").lower()
     slips: tuple[tuple[str, str], ...] = ()
     if half and (hour == 0 or 12 < hour < 24):  # pages write 18:28 PM, and mean the 24-hour clock
         slips = (("clock-24h", f"{hour:02}:{minute:02} with {half}.m. was taken on the 24-hour clock"),)
@@ -96,22 +97,23 @@ def read_clock(text: str, start: int = 0) -> tuple[Clock, int] | None:
     style: Style
     if half:
         style = "halves"
-    elif part["uhr"]:
+    elif match["uhr"]:
         style = "uhr"
     elif key == "5":
         style = "bare"
     else:
-        style = "dot" if part["mark"] == "." else "colon"
+        style = "dot" if match["mark"] == "." else "colon"
     if hour > 23 or minute > 59 or second > 59:
         return Clock(time(), style, flaw="is no time of day"), match.end()
     clock = time(hour, minute, second)
-    return Clock(clock, style, part["s1"] is not None, minutes is None, slips), match.end()
+    return Clock(clock, style, match["s1"] is not None, minutes is None, slips), match.end()
 
 
 def read_ago(text: str, start: int = 0) -> tuple[Ago, int] | None:
     """Read the span at ``start`` (``4 min ago``, ``vor 5 Minuten``, ``just now``), and tell where it ends."""
     first = text[start : start + 1]
-    match = _AGO.match(text, start) if first.isdigit() or first in _AGO_BEGINS else None
+    may = first in _AGO_BEGINS or (first.isdigit() and "ago" in text[start : start + _LONGEST_SPAN].lower())
+    match = _AGO.match(text, start) if may else None
     if match is None:
         return None
     if match["now"]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from publisher.sources.transcript.page import Section
     from publisher.sources.transcript.stamps import Stamp
 
+_CITIES = {"de": "Berlin", "nl": "Amsterdam", "it": "Rome"}
 _WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -88,9 +89,11 @@ def _of_page(top: Top) -> Zone | None:
 
 
 def _of_language(bare: Sequence[Stamp], texts: Sequence[str]) -> Zone | None:
-    """Tell the zone of a page in German; other languages are spoken in too many."""
-    german = any(stamp.style == "uhr" for stamp in bare) or find_language(texts) == "de"
-    return find_zone("Berlin") if german else None
+    """Tell the zone of a page in German, Dutch or Italian; other languages are spoken in too many."""
+    language = find_language(texts)
+    german = language != "nl" and any(stamp.style == "uhr" for stamp in bare)
+    city = _CITIES.get("de" if german else language)
+    return find_zone(city) if city else None
 
 
 def _doubt(bare: Sequence[tuple[Section, Stamp]], zone: Zone, top: Top, notes: Notes) -> None:

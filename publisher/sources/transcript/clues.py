@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING
 from publisher.sources.transcript.dates import Day, find_days, find_url_day
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from publisher.sources.reading import TimeSource
     from publisher.sources.transcript.clockwork import Zones
     from publisher.sources.transcript.header import Top
     from publisher.sources.transcript.notes import Notes
     from publisher.sources.transcript.page import Section
+    from publisher.sources.transcript.tokens import Token
 
 FARTHEST = timedelta(days=7)
 """A page's own date that lies farther from everything else is a template's, or another page's."""
 
+_LONGEST_SAID = 80
+_DAY_FIRST = re.compile(r"(?<![0-9/])(?:1[3-9]|2[0-9]|3[01])/[0-9]{1,2}/[0-9]{4}")
 _YEAR = re.compile(r"(?<![0-9])(?:19|20)[0-9]{2}(?![0-9])")
 
 
@@ -61,6 +64,7 @@ class Clues:
         saved: when it was saved, if that is known.
         year: that its title or address names, for days without one.
         named: days that posts name in full.
+        day_first: one of these is written ``25/12/2024``, so the others are written so, too.
     """
 
     anchors: list[Anchor]
@@ -69,6 +73,7 @@ class Clues:
     saved: Saved | None
     year: int | None
     named: list[date]
+    day_first: bool = False
 
     @property
     def begin(self) -> Anchor | None:
@@ -81,9 +86,14 @@ class Clues:
         return next((anchor for anchor in self.anchors if anchor.ends), None)
 
     def date_of(self, day: Day) -> date | None:
-        """Tell the date of a day that a page names perhaps without year; None if nothing tells the year."""
+        """Tell the date of a day that a page names without year, or by its weekday alone; None if nothing tells it."""
         if day.year:
             return day.on()
+        if not day.month:
+            first = self.begin.day if self.begin else None
+            last = self.end.day if self.end else self.saved.moment.date() if self.saved else None
+            week = first or (last - timedelta(days=6) if last else None)
+            return day.in_week(week) if week else None
         near = self.named[0] if self.named else self.anchors[0].day if self.anchors else None
         if near is None:
             return day.on(self.year) or (day.until(self.saved.moment.date()) if self.saved else None)
@@ -98,12 +108,13 @@ def find_clues(sections: Sequence[Section], top: Top, zones: Zones, notes: Notes
         updated = stamp.moment(zones.of(stamp, top.updated.line))[0]
     named = [section.stamp.day for section in sections if section.stamp] + [s.day.on() for s in sections if s.day]
     known = [day for day in named if day]
-    anchors = _find_anchors(top, updated, known, notes)
+    anchors = _find_anchors(sections, top, updated, known, notes)
     if not any(anchor.ends for anchor in anchors):
         updated = None
     if updated is None and top.updated:
         notes.drop(top.updated, "page-stamp")
-    return Clues(anchors, zones, updated, _find_saved(updated, notes), _find_year(top, notes.name), known)
+    day_first = any(_DAY_FIRST.search(section.text) for section in sections)
+    return Clues(anchors, zones, updated, _find_saved(updated, notes), _find_year(top, notes.name), known, day_first)
 
 
 def _find_saved(updated: datetime | None, notes: Notes) -> Saved | None:
@@ -122,7 +133,9 @@ def _find_year(top: Top, name: str) -> int | None:
     return next((int(match[0]) for text in texts if (match := _YEAR.search(text))), None)
 
 
-def _find_anchors(top: Top, updated: datetime | None, known: Sequence[date], notes: Notes) -> list[Anchor]:
+def _find_anchors(
+    sections: Sequence[Section], top: Top, updated: datetime | None, known: Sequence[date], notes: Notes
+) -> list[Anchor]:
     said = _days_said(top)
     anchors = [Anchor(found, "header", how, line) for day, line, how in said if day.year and (found := day.on())]
     for line, url in [*top.urls, (None, notes.name)]:
@@ -143,7 +156,29 @@ def _find_anchors(top: Top, updated: datetime | None, known: Sequence[date], not
                 message = f"{how} names no year; taken as {found.year}. Give --date to say otherwise"
                 notes.doubt_once("year-assumed", message, line)
             believed.insert(1 if notes.options.date else 0, Anchor(found, "header", how, line))
+    if not believed and not known:
+        believed = [anchor for lines in (top.lines, _lines(sections)) for anchor in _only_day(lines)][:1]
     return believed
+
+
+def _lines(sections: Sequence[Section]) -> Iterator[Token]:
+    return (token for section in sections for token in section.lines)
+
+
+def _only_day(lines: Iterable[Token]) -> list[Anchor]:
+    """Take the day that lines name in full, if they name just one: the last resort, said with a doubt."""
+    found: dict[date, Token] = {}
+    for token in lines:
+        for day in find_days(token.text):
+            if day.year and (on := day.on()):
+                found.setdefault(on, token)
+        if len(found) > 1:
+            return []
+    return [
+        Anchor(day, "header", said, token.line)
+        for day, token in found.items()
+        for said in [repr(token.text) if len(token.text) <= _LONGEST_SAID else f"line {token.line}"]
+    ]
 
 
 def _days_said(top: Top) -> list[tuple[Day, int, str]]:

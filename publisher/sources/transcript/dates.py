@@ -8,30 +8,31 @@ from datetime import date, timedelta
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
-# English first, then German, French and Spanish: month by month, long names and short ones.
+# English first, then German, French, Spanish, Italian, Dutch and Portuguese: long names, and short ones that are no
+# words.
 _MONTH_NAMES = (
-    "january jan januar jänner janvier janv enero ene",
-    "february feb februar février févr febrero",
-    "march mar märz mrz mars marzo",
-    "april apr avril avr abril abr",
-    "may mai mayo",
-    "june jun juni juin junio",
-    "july jul juli juillet julio",
-    "august aug août agosto ago",
-    "september sept sep septembre septiembre",
-    "october oct oktober okt octobre octubre",
-    "november nov novembre noviembre",
-    "december dec dezember dez décembre déc diciembre dic",
+    "january jan januar jänner janvier janv enero ene gennaio januari janeiro",
+    "february feb februar février févr febrero febbraio februari fevereiro",
+    "march mar märz mrz mars marzo maart março",
+    "april apr avril avr abril abr aprile",
+    "may mai mayo maggio mei maio",
+    "june jun juni juin junio giugno junho",
+    "july jul juli juillet julio luglio julho",
+    "august aug août agosto ago augustus",
+    "september sept sep septembre septiembre settembre setembro",
+    "october oct oktober okt octobre octubre ottobre outubro",
+    "november nov novembre noviembre novembro",
+    "december dec dezember dez décembre déc diciembre dic dicembre dezembro",
 )
 _MONTHS = {name: number for number, names in enumerate(_MONTH_NAMES, 1) for name in names.split()}
 _WEEKDAY_NAMES = (
-    "monday mon montag mo lundi lunes",
-    "tuesday tues tue dienstag di mardi martes",
-    "wednesday wednes weds wed mittwoch mi mercredi miércoles",
-    "thursday thurs thur thu donnerstag do jeudi jueves",
-    "friday fri freitag fr vendredi viernes",
-    "saturday satur sat samstag sonnabend sa samedi sábado",
-    "sunday sun sonntag so dimanche domingo",
+    "monday mon montag mo lundi lunes lunedì maandag segunda-feira",
+    "tuesday tues tue dienstag di mardi martes martedì dinsdag terça-feira",
+    "wednesday wednes weds wed mittwoch mi mercredi miércoles mercoledì woensdag quarta-feira",
+    "thursday thurs thur thu donnerstag do jeudi jueves giovedì donderdag quinta-feira",
+    "friday fri freitag fr vendredi viernes venerdì vrijdag sexta-feira",
+    "saturday satur sat samstag sonnabend sa samedi sábado sabato zaterdag",
+    "sunday sun sonntag so dimanche domingo domenica zondag",
 )
 _WEEKDAYS = {name: number for number, names in enumerate(_WEEKDAY_NAMES) for name in names.split()}
 
@@ -43,17 +44,25 @@ def _any(names: dict[str, int]) -> str:
 _MONTH = rf"(?:{_any(_MONTHS)})(?![^\W\d_])\.?"
 _WEEKDAY = rf"(?:(?P<weekday>{_any(_WEEKDAYS)})(?![^\W\d_])\.?,? (?:den |the )?)?"
 _YEAR = r"(?:19|20|21)[0-9]{2}"
+# A clock may be glued to a year: "March 3, 20244:02 PM".
+_PARTED = r"(?:(?![0-9])|(?=[0-9]{1,2}:[0-9]{2}))"
 _DATE = re.compile(
     rf"\(?{_WEEKDAY}(?:"
-    rf"(?P<m1>{_MONTH}) (?P<d1>[0-9]{{1,2}})(?:st|nd|rd|th)?(?![0-9]|[:.][0-9])(?:,? (?P<y1>{_YEAR})(?![0-9]))?"
-    rf"|(?P<d2>[0-9]{{1,2}})(?:st|nd|rd|th|\.)? (?:de |of )?(?P<m2>{_MONTH})(?:,? (?:de )?(?P<y2>{_YEAR})(?![0-9]))?"
+    rf"(?P<m1>{_MONTH}) (?P<d1>[0-9]{{1,2}})(?:st|nd|rd|th)?(?![0-9]|[:.][0-9])(?:,? (?P<y1>{_YEAR}){_PARTED})?"
+    rf"|(?P<d2>[0-9]{{1,2}})(?:st|nd|rd|th|\.)? (?:de |of )?(?P<m2>{_MONTH})(?:,? (?:de )?(?P<y2>{_YEAR}){_PARTED})?"
     rf"|(?P<y3>{_YEAR})-(?P<m3>[0-9]{{2}})-(?P<d3>[0-9]{{2}})(?![0-9])"
     rf"|(?P<a>[0-9]{{1,2}})/(?P<b>[0-9]{{1,2}})/(?P<y4>{_YEAR})(?![0-9])"
     rf"|(?P<d5>[0-9]{{1,2}})\.(?P<m5>[0-9]{{1,2}})\.(?P<y5>{_YEAR})(?![0-9])"
     r")\)?",
     re.IGNORECASE,
 )
-_BEGINNINGS = {name[:2] for name in (*_MONTHS, *_WEEKDAYS)}
+_BEGINNINGS = {name[:3] for name in (*_MONTHS, *_WEEKDAYS)}
+# Of several days the first: "10-12 June 2024", "June 10-12, 2024".
+_RANGE = re.compile(
+    rf"(?<![0-9])(?P<first>[0-9]{{1,2}}) ?[-–] ?[0-9]{{1,2}}(?= (?:{_any(_MONTHS)})\b)"
+    rf"|\b(?P<month>(?:{_any(_MONTHS)})\b\.? [0-9]{{1,2}}) ?[-–] ?[0-9]{{1,2}}(?![0-9])",
+    re.IGNORECASE,
+)
 _FOUND = re.compile(rf"(?<![\w/.-])(?=[0-9(]|{_any(_MONTHS)}|{_any(_WEEKDAYS)})", re.IGNORECASE)
 _URL_DATES = tuple(
     re.compile(shape, re.IGNORECASE)
@@ -71,7 +80,8 @@ _URL_DATES = tuple(
 class Day:
     """A day as a page writes it. ``year`` and ``weekday`` (Monday is 0) are None where it leaves them out.
 
-    ``turned`` holds the other reading of ``9/7/2016``, None where there is only one.
+    Of a weekday alone month and day are 0. ``turned`` holds the other reading of ``9/7/2016``, None where there is only
+    one.
     """
 
     month: int
@@ -79,6 +89,12 @@ class Day:
     year: int | None = None
     weekday: int | None = None
     turned: date | None = None
+
+    def in_week(self, first: date) -> date | None:
+        """Tell the date in the week that begins on ``first`` if this is a weekday's name alone, else None."""
+        if self.month or self.weekday is None:
+            return None
+        return first + timedelta(days=(self.weekday - first.weekday()) % 7)
 
     def on(self, year: int | None = None) -> date | None:
         """Tell the date, in ``year`` where the page names none; None if the calendar has no such day."""
@@ -105,28 +121,47 @@ class Day:
         return None
 
 
+def _may_begin(letters: str) -> bool:
+    """Tell whether the name of a month or a weekday may begin with these three letters; the shortest have two."""
+    return letters in _BEGINNINGS or (letters[:2] in _BEGINNINGS and not letters[2:].isalpha())
+
+
+def read_weekday(text: str) -> Day | None:
+    """Read a line that is nothing but the name of a weekday; its day of the year is told by what stands round it."""
+    name = text.rstrip(" :.").casefold()
+    return Day(0, 0, weekday=_WEEKDAYS[name]) if len(name) > 5 and name in _WEEKDAYS else None
+
+
 def read_day(text: str, start: int = 0) -> tuple[Day, int] | None:
     """Read the day that ``text`` names at ``start``, and tell where it ends; None if it names none there."""
     first = text[start : start + 1]
-    if not (first.isdigit() or first == "(" or text[start : start + 2].lower() in _BEGINNINGS):
+    if not (first.isdigit() or first == "(" or _may_begin(text[start : start + 3].lower())):
         return None  # most texts; the expression below is slow to fail
     match = _DATE.match(text, start)
     if match is None:
         return None
-    part = match.groupdict()
-    said = part["weekday"]
+    said = match["weekday"]
     weekday = _WEEKDAYS.get(said.casefold()) if said else None
-    if part["a"]:
-        return _numeric(int(part["a"]), int(part["b"]), int(part["y4"]), weekday), match.end()
-    key = next(key for key in "1235" if part[f"m{key}"])
-    month, year = part[f"m{key}"].rstrip(".").casefold(), part[f"y{key}"]
+    if match["a"]:
+        return _numeric(int(match["a"]), int(match["b"]), int(match["y4"]), weekday), match.end()
+    key = next(key for key in "1235" if match[f"m{key}"])
+    month, year = match[f"m{key}"].rstrip(".").casefold(), match[f"y{key}"]
     number = int(month) if month.isdigit() else _MONTHS.get(month, 0)
-    return Day(number, int(part[f"d{key}"]), int(year) if year else None, weekday), match.end()
+    return Day(number, int(match[f"d{key}"]), int(year) if year else None, weekday), match.end()
 
 
 def find_days(text: str) -> list[Day]:
     """Find every day that a title or a line of prose names."""
+    text = _RANGE.sub(lambda match: match["first"] or match["month"], text)
     return [read[0] for start in _FOUND.finditer(text) if (read := read_day(text, start.start()))]
+
+
+def without_days(text: str) -> str:
+    """Take the days out of a line: who wrote it stands beside them."""
+    for start in reversed([match.start() for match in _FOUND.finditer(text)]):
+        if read := read_day(text, start):
+            text = text[:start].rstrip(" ,|·–—-") + text[read[1] :]
+    return text.strip()
 
 
 def find_url_day(url: str) -> date | None:

@@ -120,7 +120,8 @@ def _fixed(sections: Sequence[Section], clues: Clues, notes: Notes) -> list[Know
         said = repr(section.text) if own else f"the day above {section.text!r}"
         found = _found(day, said, section.line, clues, notes)
         if found is None:
-            raise notes.refusal(section.line, f"{said} has no year; give --date, or write it like {EXAMPLE!r}")
+            what = "year" if day.month else "date"
+            raise notes.refusal(section.line, f"{said} has no {what}; give --date, or write it like {EXAMPLE!r}")
         fixed.append(Known(found, "own" if own else "section"))
     return fixed
 
@@ -130,9 +131,13 @@ def _found(day: Day, said: str, line: int, clues: Clues, notes: Notes) -> date |
     found = clues.date_of(day)
     if found is None:
         return None
-    if day.year is None:
+    if not day.month:
+        notes.doubt_once("date-assumed", f"{said} names no date; taken as {found}. Give --date to say otherwise", line)
+    elif day.year is None:
         message = f"{said} names no year; taken as {found.year}. Give --date to say otherwise"
         notes.doubt_once("year-assumed", message, line)
+    if day.turned and clues.day_first:
+        return day.turned
     if day.turned:
         near = [anchor.day for anchor in clues.anchors[:1]]
         if any(abs(other - day.turned) < abs(other - found) for other in near):

@@ -31,14 +31,17 @@ _CONTROLS = _squeezed(
         "Translate posts and comments.", "Newest first", "Oldest first", "Sort by newest", "Jump to latest",
         "Live blog: quote", "Get involved", "View more", "Read more posts", "Back to top", "end of list", "Email",
         "Facebook", "Twitter", "WhatsApp", "Comments", "Post a comment", "Close", "Pause", "Play video", "Anzeige",
-        "Teilen", "Mehr anzeigen", "Image", "Image caption", "Updated",
+        "Teilen", "Mehr anzeigen", "Image", "Image caption", "Updated", "Breaking", "Breaking news", "Just in",
+        "Show key events only", "Please turn on JavaScript to use this feature", "Be the first to get Breaking News",
+        "Partager", "Compartir", "Condividi", "Delen", "Compartilhar", "Live feed",
     )
 )  # fmt: skip
 _NAVIGATION = _squeezed(
     ("Live Updates", "Live Reporting", "Follow CNN", "Skip to main content", "Skip to content", "Accessibility links",
-     "Accessibility help", "Menu", "Search", "Sign in", "Subscribe", "Home", "Breaking news")
+     "Accessibility help", "Menu", "Search", "Sign in", "Subscribe", "Home", "Live")
 )  # fmt: skip
-_PINNED = re.compile(r"pinned(?: post)?(?: from.{0,40})?|angeheftet", re.IGNORECASE)
+_FROM = re.compile(r"from [0-9]{1,3}(?:s|m|h|d)? ago", re.IGNORECASE)
+_PINNED = re.compile(r"pinned(?: post)?(?: (?:from|by).{0,40})?|angeheftet|épinglé|fijado", re.IGNORECASE)
 _SEPARATOR = re.compile(r"[_*=~–—•· -]{3,}")
 _BOILERPLATE = re.compile(
     r"got a tv licen[cs]e\?"
@@ -83,6 +86,8 @@ _SUMMARY = re.compile(
     r"(?:developments|points|posts|events|moments|lines|takeaways|updates)"
     r"|read the highlights|highlights|at a glance|in (?:brief|short)"
     r"|(?:closing|opening|evening|morning|afternoon|midday|early|daily|quick)? ?(?:summary|recap|round-?up)(?: so far)?"
+    r"|l(?:'|’)essentiel|ce qu(?:'|’)il faut (?:savoir|retenir)|lo (?:esencial|más importante)|las claves"
+    r"|in sintesi|i punti principali|het belangrijkste(?: op een rij)?|o essencial"
     r"|das wichtigste (?:im überblick|in kürze)|die wichtigsten (?:ereignisse|entwicklungen|meldungen).{0,30}"
     r")[:.]?",
     re.IGNORECASE,
@@ -91,12 +96,17 @@ _SUMMARY = re.compile(
 
 def is_control(text: str) -> bool:
     """Tell whether a line is a label of the page's buttons and boxes."""
-    return text.casefold().replace(" ", "") in _CONTROLS
+    return text.casefold().replace(" ", "") in _CONTROLS or _FROM.fullmatch(text) is not None
 
 
 def is_navigation(text: str) -> bool:
     """Tell whether a line is a label of what stands above a page."""
     return text.casefold().replace(" ", "") in _NAVIGATION
+
+
+def is_key_event(text: str) -> bool:
+    """Tell whether a line marks the post beside it as a key event."""
+    return text.casefold() == "key event"
 
 
 def is_pinned(text: str) -> bool:

@@ -82,12 +82,19 @@ def _stamp_lines(tokens: Sequence[Token]) -> Found:
     stamps = [(place, stamp) for place, token in enumerate(tokens) if (stamp := _alone(token)) and not stamp.flaw]
     dated = [(place, stamp) for place, stamp in stamps if _is_dated(stamp)]
     clocks = len(stamps) - len(dated)
-    if dated and clocks < _MOSTLY_CLOCKS * len(dated):
+    if dated and clocks < _MOSTLY_CLOCKS * len(dated) and not _are_alike(stamps):
         stamps = dated
     elif len(dated) == 1 and clocks and stamps[0] == dated[0] and not _has_text(tokens, stamps[0][0], stamps[1][0]):
         stamps = stamps[1:]  # the page's own dateline
     openings = [_opening(place, tokens[place]) for place, _ in stamps]
     return Found(openings, sum(_DATED if _is_dated(stamp) else _CLOCK for _, stamp in stamps))
+
+
+def _are_alike(stamps: Sequence[tuple[int, Stamp]]) -> bool:
+    """Tell whether clocks differ from dated moments by the day alone, which pages leave out of those of today."""
+    shapes = {(stamp.style, stamp.zone.name) if stamp.zone else None for _, stamp in stamps if not stamp.ago}
+    clocks = sum(not _is_dated(stamp) for _, stamp in stamps)
+    return len(shapes) == 1 and None not in shapes and clocks * 2 > len(stamps)
 
 
 def _alone(token: Token) -> Stamp | None:

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from publisher.sources.transcript.bylines import read_byline
+from publisher.sources.transcript.bylines import is_name, read_byline
 from publisher.sources.transcript.headlines import is_headline
 from publisher.sources.transcript.tokens import FURNITURE, Kind, Token
 
@@ -33,9 +33,12 @@ GLUE = re.compile(r"(?:(?<=[^\W\d_A-Z]{3})|(?<=[^\W\d_A-Z][?!”\"’)]))(?=[A-Z
 # What a line under a name says of its bearer: "Ferry Correspondent reporting from Upper Reach".
 ROLE = re.compile(
     r"(?:[^\W\d_][^\s.,:;]* ){0,4}(?:correspondent|reporter|editor|presenter|producer|journalist)"
-    r"(?:(?:,? (?:reporting )?(?:from|in|at) |, )(?P<place>[^.:;]{2,60}))?",
+    r"(?:(?:,? (?:reporting )?(?:from|in|at) |, )(?P<place>[^.:;]{2,60}))?"
+    r"|reporting (?:from|in|at) (?P<there>[^.:;]{2,60})",
     re.IGNORECASE,
 )
+# Who says what follows: "Ada Finch: The gate is shut", "<ada> the gate is shut".
+SPEAKER = re.compile(r"(?:<(?P<nick>[^<>\s]{1,30})>|(?P<name>[^\W\d_][^:,.“\"]{2,40}):) (?=\S)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Habits:
     headline_above: bool = False
     headline_behind: bool = False
     headline_glued: bool = False
+    speaker_behind: bool = False
     name_under: bool = False
 
 
@@ -58,6 +62,7 @@ def find_habits(tokens: Sequence[Token], openings: Sequence[Opening], *, inline:
         return Habits(
             headline_behind=heads >= max(1, _MOST * len(filled), _SOME * len(openings)),
             headline_above=len(openings) > 1 and above >= _NEARLY_ALL and not heads,
+            speaker_behind=_speakers_behind(openings),
             headline_glued=len(openings) > 1 and _share(GLUE.search(o.after) is not None for o in openings) >= _MOST,
         )
     if any(opening.stamp is None for opening in openings):
@@ -128,6 +133,22 @@ def _names_under(tokens: Sequence[Token], openings: Sequence[Opening]) -> bool:
     return len(openings) > 1 and len(names) >= most and (offices >= most or len(set(names)) * 2 <= len(names))
 
 
+def read_speaker(text: str) -> tuple[str, str] | None:
+    """Read who says a text, and what."""
+    match = SPEAKER.match(text)
+    if match is None:
+        return None
+    name = match["nick"] or match["name"]
+    names = match["nick"] or (" " in name and is_name(name))
+    return (name, text[match.end() :]) if names else None
+
+
+def _speakers_behind(openings: Sequence[Opening]) -> bool:
+    """Tell whether the posts say who speaks: most name somebody, and some name the same."""
+    names = [said[0] for opening in openings if (said := read_speaker(opening.after))]
+    return len(set(names)) < len(names) and len(names) >= _MOST * len(openings)
+
+
 def _headline_under(tokens: Sequence[Token], opening: Opening) -> bool:
     below = next((t for t in tokens[opening.place + 1 : opening.place + _WINDOW] if t.kind is Kind.TEXT), None)
-    return below is not None and is_headline(below.text)
+    return below is not None and is_headline(below.text) and not read_byline(below.text)

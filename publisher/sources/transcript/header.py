@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from publisher.sources.transcript.bylines import read_byline
 from publisher.sources.transcript.captions import is_credit
+from publisher.sources.transcript.dates import without_days
 from publisher.sources.transcript.marks import ends_in_stamp
-from publisher.sources.transcript.tokens import FURNITURE, Kind, Token
+from publisher.sources.transcript.tokens import FURNITURE, Kind, Token, says_update
 from publisher.sources.transcript.zones import find_declaration
 
 if TYPE_CHECKING:
@@ -27,8 +28,9 @@ _URL = re.compile(r"https?://\S+", re.IGNORECASE)
 _ONLY_URL = re.compile(
     r"(?:(?:source|url|link|from|quelle|saved from|retrieved from):? )?(https?://\S+)", re.IGNORECASE
 )
-_FIRST = re.compile(r"(?:first )?published\b", re.IGNORECASE)
 _BY = re.compile(r"(?:edited |live reporting )?by ", re.IGNORECASE)
+_BY_ELSEWHERE = re.compile(r"(?:Par|Von|Por|Di|Door) (?=[^\W\d_a-z])")
+_AND_ELSEWHERE = re.compile(r" (?:et|und|y|e|en) (?=[^\W\d_a-z])")
 _LETTER = re.compile(r"[^\W\d_]{2}")
 _MARKER = re.compile(
     r"\blive\b|\blive ?-?(?:blog|ticker)|as it happened|zum nachlesen|news-?ticker|\blatest\b|\b(?:en|le) direct\b",
@@ -50,6 +52,7 @@ class Top:
         urls: addresses of the page.
         declared: what the page says of all its times, the line and the zone; the zone is None if it is no known one.
         boxes: summaries, each with its heading first.
+        lines: the others; one may name the day.
     """
 
     title: Token | None = None
@@ -60,13 +63,13 @@ class Top:
     urls: list[tuple[int, str]] = field(default_factory=list)
     declared: tuple[int, str, Zone | None] | None = None
     boxes: list[list[Token]] = field(default_factory=list)
+    lines: list[Token] = field(default_factory=list)
 
 
 def read_header(tokens: list[Token], notes: Notes) -> Top:
     """Read the lines above the first post; what it has no field for is dropped."""
     top = Top()
-    # What stands above a line of navigation is navigation.
-    start = max((place for place, token in enumerate(tokens) if token.kind is Kind.NAVIGATION), default=-1) + 1
+    start = _end_of_navigation(tokens)
     title = _find_title(tokens[start:])
     box: list[Token] | None = None
     for place, token in enumerate(tokens):
@@ -77,7 +80,7 @@ def read_header(tokens: list[Token], notes: Notes) -> Top:
         if token.kind is Kind.SUMMARY:
             box = []
             top.boxes.append(box)
-        elif token.kind is not Kind.TEXT:
+        elif token.kind is not Kind.TEXT or (_BY.match(token.text) and not top.authors):
             box = None
         if box is not None:
             box.append(token)
@@ -88,6 +91,17 @@ def read_header(tokens: list[Token], notes: Notes) -> Top:
         else:
             _take(token, title, top, notes)
     return top
+
+
+def _end_of_navigation(tokens: list[Token]) -> int:
+    """Find where the page itself begins: what stands above a line of navigation is navigation, if no title is."""
+    end = 0
+    for place, token in enumerate(tokens):
+        if token.kind is Kind.NAVIGATION:
+            end = place + 1
+        elif token.kind is Kind.TEXT and len(token.text.split()) > _MOST_WORDS_OF_A_NAME and _may_be_title(token.text):
+            break
+    return end
 
 
 def _find_title(tokens: list[Token]) -> Token | None:
@@ -122,7 +136,7 @@ def _take(token: Token, title: Token | None, top: Top, notes: Notes) -> None:
     match token.kind:
         case Kind.COUNT if top.count is None:
             top.count = token
-        case Kind.UPDATED if top.updated is None and not _FIRST.match(token.text):
+        case Kind.UPDATED if top.updated is None and says_update(token.text) and not (token.stamp and token.stamp.ago):
             top.updated = token
         case Kind.UPDATED | Kind.STAMP | Kind.DATE:
             top.stamps.append(token)
@@ -130,18 +144,22 @@ def _take(token: Token, title: Token | None, top: Top, notes: Notes) -> None:
         case Kind.TEXT:
             if token is title:
                 top.title = token
-            elif not _take_authors(token.text, top, under_title=top.title is not None):
+                return
+            top.lines.append(token)
+            if not _take_authors(token.text, top, under_title=top.title is not None):
                 top.urls += [(token.line, url) for url in _URL.findall(token.text)]
                 notes.drop(token, "world-clock" if ends_in_stamp(token.text) else "preamble")
         case kind:
-            notes.drop(token, FURNITURE.get(kind, "preamble"))
+            notes.drop(token, "navigation" if kind is Kind.NAVIGATION else FURNITURE.get(kind, "preamble"))
 
 
 def _take_authors(text: str, top: Top, *, under_title: bool) -> bool:
     """Take a byline. Above the title, only a line that says "By" is one."""
     if top.authors or not (under_title or _BY.match(text) or _SHIFTS.search(text)):
         return False
-    byline = read_byline(_SHIFTS.sub(",", _BY.sub("By ", text)).strip(","))
+    if _BY_ELSEWHERE.match(text):
+        text = _AND_ELSEWHERE.sub(" and ", _BY_ELSEWHERE.sub("By ", text))
+    byline = read_byline(_SHIFTS.sub(",", _BY.sub("By ", without_days(text))).strip(","))
     if byline is None or not (byline.prefixed or byline.sure):
         return False
     top.authors = byline.authors

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from publisher.sources.transcript.bylines import read_byline
 from publisher.sources.transcript.captions import is_credit
-from publisher.sources.transcript.habits import GLUE, ROLE, Habits
+from publisher.sources.transcript.habits import GLUE, ROLE, Habits, read_speaker
 from publisher.sources.transcript.headlines import LONGEST, is_headline
 from publisher.sources.transcript.tokens import Kind, Token
 from shared.post import Author
@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from publisher.sources.transcript.notes import Notes
     from publisher.sources.transcript.page import Opening, Section
 
-_SIGNATURE = re.compile(r"[-–—] ?(?P<names>[^\W\d_].{3,100})")
+_SIGNATURE = re.compile(r"(?:[-–—] ?|[Bb]y )(?P<names>[^\W\d_].{3,100})")
 _INPUTS = re.compile(r" ?\((?:with )?inputs? (?:from|by) (?P<names>[^()]{3,100})\)\.?$", re.IGNORECASE)
-_LABEL = re.compile(r"(?:breaking(?: news)?|update|new|live|analysis|watch|video|latest)(?=[A-Z][a-z])", re.IGNORECASE)
+_LABEL = re.compile(
+    r"(?:breaking(?: news)?|update|new|live|analysis|watch|video|latest)(?-i:(?=[A-Z][a-z]))", re.IGNORECASE
+)
 
 
 def take_head(tokens: list[Token], opening: Opening, habits: Habits, section: Section, notes: Notes) -> list[Token]:
@@ -56,6 +58,8 @@ def _take_above(tokens: list[Token], opening: Opening, habits: Habits, section: 
 def _take_behind(tokens: list[Token], opening: Opening, habits: Habits, section: Section, notes: Notes) -> list[Token]:
     """Take what stands behind the moment on its line: a headline, or the beginning of the body."""
     after = opening.after
+    if habits.speaker_behind and not section.authors and (said := read_speaker(after)):
+        section.authors, after = (Author.of(said[0]),), said[1]
     glue = GLUE.search(after) if habits.headline_glued and not opening.closed else None
     if glue:
         section.headline = after[: glue.start()]
@@ -90,10 +94,9 @@ def _without_head(tokens: list[Token], habits: Habits, section: Section, notes: 
     bylines = [read_byline(text) if section.byline is None else None for text in words[:2]]
     taken = 0
     if bylines[0] and (habits.name_under or (bylines[0].prefixed and bylines[0].sure)):
-        section.authors, section.byline, taken = bylines[0].authors, tokens[texts[0]], 1
-        if len(words) > 2 and is_headline(words[1]) and not ROLE.fullmatch(words[1]):
-            section.headline, taken = words[1], 2
-    elif len(words) > 1 and bylines[1] and (bylines[1].sure or len(words) > 2) and len(words[0]) <= LONGEST:
+        section.authors, section.byline = bylines[0].authors, tokens[texts[0]]
+        return _without_headline(_without_role(tokens[texts[0] + 1 :], section, notes), section)
+    if len(words) > 1 and bylines[1] and (bylines[1].sure or len(words) > 2) and len(words[0]) <= LONGEST:
         section.headline, section.authors, section.byline = words[0], bylines[1].authors, tokens[texts[1]]
         taken = 2
         if not bylines[1].sure:
@@ -101,6 +104,15 @@ def _without_head(tokens: list[Token], habits: Habits, section: Section, notes: 
     elif is_headline(words[0]) and not _is_twin(words) and not is_credit(words[0]):
         section.headline, taken = words[0], 1
     return tokens[texts[taken - 1] + 1 :] if taken else tokens
+
+
+def _without_headline(tokens: list[Token], section: Section) -> list[Token]:
+    """Take the headline that stands under names, if a text stands under it."""
+    texts = [place for place, token in enumerate(tokens) if token.kind is not Kind.BLANK][:2]
+    if len(texts) < 2 or not is_headline(tokens[texts[0]].text):
+        return tokens
+    section.headline = tokens[texts[0]].text
+    return tokens[texts[0] + 1 :]
 
 
 def _doubt_author(token: Token, notes: Notes) -> None:
@@ -120,7 +132,7 @@ def _without_role(tokens: list[Token], section: Section, notes: Notes) -> list[T
     role = ROLE.fullmatch(tokens[place].text) if place is not None else None
     if place is None or role is None or len(section.authors) != 1:
         return tokens
-    where = role["place"]
+    where = role["place"] or role["there"]
     if where:
         section.authors = (Author.of(section.authors[0].name, where),)
     notes.drop(tokens[place], "role")

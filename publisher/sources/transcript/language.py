@@ -13,6 +13,9 @@ _COMMON = {
     "de": "der die das und ist nicht den dem mit sich auf wird von für ein eine im",
     "fr": "le la les et des est dans une un pour que qui sur pas du au",
     "es": "el los las y de que en una por con para es del se no al",
+    "it": "il gli di che è un una per non sono con della nel alle dei",
+    "nl": "de het een van in is niet dat op te zijn met voor er aan",
+    "pt": "o os as de que em um uma por com para não do da no",
 }
 _WORDS = {
     word: [code for code, said in _COMMON.items() if word in said.split()]

@@ -20,16 +20,21 @@ _SHORT = 400
 
 def without_notices(sections: Sequence[Section], notes: Notes) -> list[Section]:
     """Leave out summaries (they are written at the end and would give it away) and closing notices."""
-    kept = []
+    kept, left = [], []
     for section in sections:
         first = section.headline or next((token.text for token in section.body if token.text), "")
         words = sum(len(token.text) for token in section.body)
         if not notes.options.keep_summaries and is_summary(first):
             _drop(section, "summary", notes)
+            left.append(section)
         elif is_closing(first) or (section.closing and words <= _SHORT and not section.headline):
             _drop(section, "closing", notes)
         else:
             kept.append(section)
+    timed = [section for section in left if section.stamp]
+    if timed:
+        what = f"{len(timed)} summaries were" if len(timed) > 1 else f"the summary at {timed[0].text!r} was"
+        notes.doubt("summary-left-out", f"{what} left out; give --keep-summaries to keep such posts", timed[0].line)
     return kept
 
 

@@ -41,7 +41,8 @@ class Mark:
 
 _ITEM = re.compile(
     r"(?:[•‣◦●▪*–—-] |#{1,6} )?(?:\*\*|[\[(])?(?:(?P<number>[0-9]{1,4})[.)] )?"
-    r"(?:(?:Update|UPDATE|Posted|(?P<at>At)):? (?=[0-9]))?"
+    r"(?:(?:Update|UPDATE|Posted|Ore|Alle ore|(?:Original|ORIGINAL)(?: (?:story|post|report|STORY|POST|REPORT))?|"
+    r"(?P<at>At))[:,]? (?=[0-9]))?"
 )
 _PARTS = frozenset(":-–—")
 _NUMBERED = re.compile(r"(?P<number>[0-9]{1,4})[.)] (?P<after>\S.*)")
@@ -143,10 +144,10 @@ def _author(text: str) -> Mark | None:
     match = _AUTHOR.match(text) if _DIGIT.search(text, 0, 70) or "just now" in text[:80] else None
     if match is None:
         return None
-    found = scan(text, match.end(), before_words=True)
     name = match["name"].strip(" |·,–-")
     bracketed = match["open"].strip() == "("
-    if found is None or found[0].flaw or not is_name(name):
+    found = scan(text, match.end(), before_words=True) if is_name(name) else None
+    if found is None or found[0].flaw:
         return None
     stamp, end = found
     if not bracketed and not match["by"] and " " not in name and "." not in name:

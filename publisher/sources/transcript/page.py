@@ -58,6 +58,7 @@ class Section:
     body: list[Token] = field(default_factory=list)
     opener: Token | None = None
     pinned: bool = False
+    key_event: bool = False
     closing: bool = False
     lines: tuple[Token, ...] = ()
     """Every token of the section that is not furniture, for when it is left out whole."""

@@ -39,6 +39,8 @@ def cut(tokens: list[Token], choice: Choice, notes: Notes) -> tuple[list[Token],
         The tokens above the first post, and the posts in the order of the page.
     """
     openings = _without_repeats(tokens, choice.openings, notes)
+    for opening in openings:
+        _fold_announcement(tokens, opening, notes)
     habits = find_habits(tokens, openings, inline=choice.grammar.inline)
     if habits.name_above or habits.headline_above:
         openings = [_with_above(tokens, opening, habits) for opening in openings]
@@ -50,12 +52,13 @@ def cut(tokens: list[Token], choice: Choice, notes: Notes) -> tuple[list[Token],
             notes.drop(token, "section-date")
         else:
             header.append(token)
-    pinned = _is_pinned_above(header)
+    above = _mark_above(header)
     sections = []
     for opening, (start, end) in zip(openings, pairwise([*starts, len(tokens)]), strict=True):
         section = _section(tokens[start:end], opening, days, habits, notes)
-        section.pinned = section.pinned or pinned
-        pinned = any(token.kind is Kind.PINNED for token in tokens[opening.place : end]) and not section.pinned
+        section.pinned = section.pinned or above is Kind.PINNED
+        section.key_event = section.key_event or above is Kind.KEY_EVENT
+        above = _mark_above(tokens[opening.place : end])
         sections.append(section)
     return header, sections
 
@@ -72,7 +75,7 @@ def _without_repeats(tokens: list[Token], openings: list[Opening], notes: Notes)
             and not last.after
             and not opening.author
             and _is_same_moment(last, opening)
-            and all(token.kind is Kind.BLANK for token in between)
+            and all(token.kind is Kind.BLANK or token.kind in FURNITURE for token in between)
         ):
             richer = max(last, opening, key=lambda one: (bool(one.after), *_says(one), one.place))
             poorer = last if richer is opening else opening
@@ -85,10 +88,25 @@ def _without_repeats(tokens: list[Token], openings: list[Opening], notes: Notes)
     return kept
 
 
+def _fold_announcement(tokens: list[Token], opening: Opening, notes: Notes) -> None:
+    """Fold "published at 16:04 British Summer Time", which screen readers are told, into the moment under it."""
+    place = opening.place - 1
+    token = tokens[place] if place >= 0 else None
+    said = token.stamp if token and token.kind is Kind.UPDATED else None
+    if token and said and opening.stamp and said.has_clock and opening.stamp.has_clock:
+        if said.clock != opening.stamp.clock:
+            return
+        notes.drop(token, "repeated-stamp")
+        tokens[place] = Token(Kind.BLANK, token.line, "")
+
+
 def _is_same_moment(one: Opening, other: Opening) -> bool:
     a, b = one.stamp, other.stamp
-    if a is None or b is None or not (a.has_clock and b.has_clock):
+    if a is None or b is None:
         return False
+    if not (a.has_clock and b.has_clock):  # "3 hours ago" beside the moment itself
+        full = b if a.ago else a
+        return bool(a.ago) != bool(b.ago) and full.has_clock and full.day is not None
     return a.clock == b.clock and (a.named is None or b.named is None or a.named == b.named)
 
 
@@ -114,10 +132,10 @@ def _find_days(tokens: list[Token], openings: list[Opening], start: int) -> list
     return [*above, *inside]
 
 
-def _is_pinned_above(header: list[Token]) -> bool:
-    """Tell whether the header ends in the mark of a pinned post."""
-    last = next((t for t in reversed(header) if t.kind not in {Kind.BLANK, Kind.CONTROL, Kind.SEPARATOR}), None)
-    return last is not None and last.kind is Kind.PINNED
+def _mark_above(tokens: list[Token]) -> Kind | None:
+    """Tell the mark in which tokens end: that of the post below them."""
+    last = next((t for t in reversed(tokens) if t.kind not in {Kind.BLANK, Kind.CONTROL, Kind.SEPARATOR}), None)
+    return last.kind if last else None
 
 
 def _section(tokens: list[Token], opening: Opening, days: _Days, habits: Habits, notes: Notes) -> Section:
@@ -133,7 +151,9 @@ def _section(tokens: list[Token], opening: Opening, days: _Days, habits: Habits,
             continue
         notes.drop(token, why)
         section.closing = section.closing or token.kind is Kind.CLOSING
-        section.pinned = section.pinned or (token.kind is Kind.PINNED and not any(kept.text for kept in rest))
+        if token.kind in {Kind.PINNED, Kind.KEY_EVENT} and not any(kept.text for kept in rest):
+            section.pinned = section.pinned or token.kind is Kind.PINNED
+            section.key_event = section.key_event or token.kind is Kind.KEY_EVENT
         if why == "edit-stamp":
             message = f"the post was edited ({token.text!r}); its first version is not in the source"
             notes.doubt("edited", message, token.line)

@@ -23,7 +23,7 @@ _OFFSET = r"(?:UTC|GMT)? ?[+-][0-9]{1,2}(?::?[0-9]{2})?"
 # Alone on a line a zone may be written in any way, and be one that newsreel does not know.
 _ZONE = re.compile(
     rf",? ?\(?(?P<zone>{_OFFSET}|(?:{'|'.join(NAMES)})(?: time)?|(?:{'|'.join(CITIES)}) time|(?-i:[A-Z]{{2,5}}))"
-    r"(?![^\W_])\)?",
+    r"(?![^\W\d_])\)?",
     re.IGNORECASE,
 )
 # Before other words it is written in capitals: "9 p.m. at the gates" names no Atlantic time.
@@ -31,10 +31,10 @@ _ZONE_BEFORE_WORDS = re.compile(
     rf",? ?\(?(?P<zone>(?:UTC|GMT) ?[+-][0-9]{{1,2}}(?::?[0-9]{{2}})?|(?:{'|'.join(NAMES)})(?: (?:time|Time|TIME))?)"
     r"(?![a-z0-9&]|[A-Z][A-Z])\)?"
 )
-_GAP = re.compile(r"(?:,? (?:on|at|um) | ?[,|·•–—-] ?|[.,]? |T(?=[0-9]))?", re.IGNORECASE)
+_GAP = re.compile(r"(?:,? (?:on|at|um|om|ore|alle|à|às|a las|kl\.?) | ?[,|·•–—-] ?|[.,]? |T(?=[0-9]))?", re.IGNORECASE)
 _GAP_BEFORE_WORDS = re.compile(r"(?:,? on |,? |T(?=[0-9]))?")
 _TWIN = re.compile(r" ?[/|] ?(?=[0-9])")
-_LABEL = re.compile(r"(?:posted|update)(?: at| on)?:? (?=[0-9(a-z])", re.IGNORECASE)
+_LABEL = re.compile(r"(?:(?:posted|update)(?: at| on)?:?|ore|alle ore|a las|às) (?=[0-9(a-z])", re.IGNORECASE)
 _WRAPS = re.compile(r"(?P<open>[\[(]|(?:[•‣◦●▪*–—-] )?)(?P<inside>.*?)(?P<close>[\])]|(?: ?[:–—-])?)$")
 
 
@@ -119,7 +119,7 @@ def read_stamp(line: str) -> Stamp | None:
     inside = line[label.end() :] if label else line
     for text in dict.fromkeys((inside, _unwrapped(inside))):
         found = scan(text)
-        if found and found[1] == len(text) and not _is_figure(found[0], line):
+        if found and found[1] == len(text) and (label or not _is_figure(found[0], line)):
             return found[0]
     return None
 
@@ -139,8 +139,10 @@ def scan(text: str, start: int = 0, *, before_words: bool = False) -> tuple[Stam
     zone: str | None = None
     end = at = start
     while True:
-        if ago is None and clock is None and (spanned := read_ago(text, at)):
-            ago, end = spanned
+        if (ago is None or not before_words) and (spanned := read_ago(text, at)):
+            if clock and not (day and day.year):
+                break
+            ago, end = ago or spanned[0], spanned[1]  # for the eye, and again for screen readers
         elif day is None and (dated := read_day(text, at)):
             day, end = dated
         elif clock is None and (clocked := read_clock(text, at)):
@@ -151,7 +153,9 @@ def scan(text: str, start: int = 0, *, before_words: bool = False) -> tuple[Stam
         else:
             break
         # Behind a clock, a dash parts it from the words that follow; behind a day, the clock is still to come.
-        gap = _TWIN if ago and clock is None else _GAP_BEFORE_WORDS if before_words and clock else _GAP
+        gap = _GAP_BEFORE_WORDS if before_words and clock else _GAP
+        if ago and not (clock or day) and not text[end : end + 1].isalnum():
+            gap = _TWIN
         match = gap.match(text, end)
         at = match.end() if match else end
         if at >= len(text):
@@ -187,6 +191,8 @@ def _stamp(clock: Clock | None, day: Day | None, ago: Ago | None, said: str | No
     elif day and found and day.weekday is not None and found.weekday() != day.weekday:
         slips += (("weekday-mismatch", f"that day was a {WEEKDAYS[found.weekday()]}; the date was taken"),)
     zone = find_zone(said) if said else None
+    if clock and found:
+        ago = None  # what it says besides
     return Stamp(
         clock.time if clock else time(),
         found,

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from publisher.sources.transcript.dates import Day, read_day
+from publisher.sources.transcript.dates import Day, read_day, read_weekday
 from publisher.sources.transcript.furniture import (
     LONGEST_LABEL,
     is_boilerplate,
     is_closing,
     is_control,
+    is_key_event,
     is_navigation,
     is_pinned,
     is_separator,
@@ -49,6 +50,8 @@ class Kind(Enum):
     """A rule between posts."""
     PINNED = auto()
     """The post under it is pinned."""
+    KEY_EVENT = auto()
+    """The post beside it is a key event."""
     CLOSING = auto()
     """A notice that the coverage has ended."""
     SUMMARY = auto()
@@ -78,16 +81,23 @@ FURNITURE = {
     Kind.BOILERPLATE: "boilerplate",
     Kind.SEPARATOR: "separator",
     Kind.PINNED: "control",
+    Kind.KEY_EVENT: "control",
     Kind.CLOSING: "closing",
 }
 """Kinds that are no news wherever they stand, and why they are dropped."""
 
-_UPDATED = re.compile(
-    r"(?P<day>.{6,30}? )?(?:last |page |first |zuletzt )?(?:updated|modified|published|stand|aktualisiert)"
-    r"(?: at| on| am)?:? (?P<moment>.+)",
+# What pages say of themselves, in the languages of ``dates``: "Publié le …, mis à jour le …".
+_PAGE_LABEL = re.compile(
+    r"(?<![^\W_])(?:(?P<update>(?:last |page |zuletzt |laatste? )?"
+    r"(?:updated?|modified|aktualisiert|stand|mis à jour|actualizado|actualización|aggiornato|bijgewerkt|atualizado))"
+    r"|(?:first |initially )?(?:published|publié|publicado|pubblicato|gepubliceerd|veröffentlicht))"
+    r"(?: (?:at|on|am|le|el|il|op|em|om|às|alle))*:? ",
     re.IGNORECASE,
 )
-_MAY_BE_UPDATED = re.compile(r"[0-9].*[0-9]")
+_STEMS = ("updat", "modif", "publ", "pubbl", "stand", "aktual", "actual", "mis à", "aggior", "bijge", "veröff", "atual")
+"""Of the labels: one of these is in each, and in few other lines."""
+_PARTING = " ,;|·–—-"
+_DIGIT = re.compile(r"[0-9]")
 _COUNT = re.compile(r"([0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,6}) (?:posts?|updates?)", re.IGNORECASE)
 _LONGEST_DATE = 45
 
@@ -112,26 +122,55 @@ def _token(line: Line) -> Token:
     return Token(Kind.TEXT, number, text, mark=find_mark(text))
 
 
+def says_update(text: str) -> bool:
+    """Tell whether a page's own stamp is that of its last update, not of its first publishing."""
+    labels = list(_PAGE_LABEL.finditer(text))
+    return any(label["update"] for label in labels) or not labels or labels[0].start() > 0
+
+
+def _page_stamp(text: str) -> Stamp | None:
+    """Read ``Updated`` and a moment, and what else a page says of when it was published; the update counts."""
+    folded = text.casefold()
+    labels = list(_PAGE_LABEL.finditer(text)) if any(stem in folded for stem in _STEMS) else []
+    if not labels:
+        return None
+    ends = [*(label.start() for label in labels[1:]), len(text)]
+    first = text[: labels[0].start()].strip(_PARTING)
+    said = [text[label.end() : end].strip(_PARTING) for label, end in zip(labels, ends, strict=True)]
+    if first and len(labels) == 1 and (stamp := read_stamp(f"{first} {said[0]}")):
+        return stamp  # the day in front
+    moments = [read_stamp(one) for one in said]
+    stamps = [stamp for stamp in moments if stamp]
+    before = read_stamp(first) if first else None
+    if len(stamps) < len(moments) or (first and before is None):
+        return None
+    updates = [stamp for stamp, label in zip(stamps, labels, strict=True) if label["update"]]
+    return [*stamps[:1], *([before] if before else []), *updates][-1]
+
+
+def _day_alone(text: str) -> Day | None:
+    """Read a line that is nothing but a day."""
+    if len(text) > _LONGEST_DATE:
+        return None
+    dated = read_day(text)
+    return dated[0] if dated and text[dated[1] :] in {"", ":", "."} else read_weekday(text)
+
+
 def _label(text: str, number: int) -> Token | None:
     stamp = read_stamp(text)
     if stamp is not None:
         return Token(Kind.STAMP, number, text, stamp)
     if count := _COUNT.fullmatch(text):
         return Token(Kind.COUNT, number, text, count=int(count[1].replace(",", "")))
-    if (
-        _MAY_BE_UPDATED.search(text)
-        and (updated := _UPDATED.fullmatch(text))
-        and (stamp := read_stamp((updated["day"] or "") + updated["moment"]))
-    ):
+    if _DIGIT.search(text) and (stamp := _page_stamp(text)):
         return Token(Kind.UPDATED, number, text, stamp)
-    if len(text) <= _LONGEST_DATE:
-        dated = read_day(text)
-        if dated and text[dated[1] :] in {"", ":", "."}:
-            return Token(Kind.DATE, number, text, day=dated[0])
+    if day := _day_alone(text):
+        return Token(Kind.DATE, number, text, day=day)
     for kind, fits in (
         (Kind.CONTROL, is_control),
         (Kind.NAVIGATION, is_navigation),
         (Kind.PINNED, is_pinned),
+        (Kind.KEY_EVENT, is_key_event),
         (Kind.SEPARATOR, is_separator),
         (Kind.SUMMARY, is_summary),
     ):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -64,10 +65,19 @@ _PLACES: dict[str, tuple[str, str | None]] = {
     **_family("UTC", "", "GMT", "UTC", "Z"),
 }  # fmt: skip
 
+_IN_FULL = {
+    "BRITISH SUMMER": "BST", "GREENWICH MEAN": "GMT", "CENTRAL EUROPEAN": "CET", "CENTRAL EUROPEAN SUMMER": "CEST",
+    "EASTERN STANDARD": "EST", "EASTERN DAYLIGHT": "EDT", "CENTRAL STANDARD": "CST", "CENTRAL DAYLIGHT": "CDT",
+    "MOUNTAIN STANDARD": "MST", "MOUNTAIN DAYLIGHT": "MDT", "PACIFIC STANDARD": "PST", "PACIFIC DAYLIGHT": "PDT",
+    "INDIAN STANDARD": "IST", "IRISH STANDARD": "IST", "COORDINATED UNIVERSAL": "UTC",
+}  # fmt: skip
+"""Names written out, with the word "time" behind."""
+
 _CITIES = {
     "UK": "Europe/London", "LONDON": "Europe/London", "BRITISH": "Europe/London", "DUBLIN": "Europe/Dublin",
     "IRISH": "Europe/Dublin", "PARIS": "Europe/Paris", "BERLIN": "Europe/Berlin", "MADRID": "Europe/Madrid",
-    "ROME": "Europe/Rome", "KYIV": "Europe/Kyiv", "MOSCOW": "Europe/Moscow", "ISTANBUL": "Europe/Istanbul",
+    "ROME": "Europe/Rome", "AMSTERDAM": "Europe/Amsterdam", "KYIV": "Europe/Kyiv", "MOSCOW": "Europe/Moscow",
+    "ISTANBUL": "Europe/Istanbul",
     "JERUSALEM": "Asia/Jerusalem", "ISRAEL": "Asia/Jerusalem", "INDIA": "Asia/Kolkata", "DELHI": "Asia/Kolkata",
     "TOKYO": "Asia/Tokyo", "BEIJING": "Asia/Shanghai", "SINGAPORE": "Asia/Singapore", "SYDNEY": "Australia/Sydney",
     "NEW YORK": "America/New_York", "WASHINGTON": "America/New_York",
@@ -117,7 +127,8 @@ def settle(zone: Zone, words: Mapping[str, int]) -> tuple[Zone, str, tuple[str, 
 
 
 _DECLARED = re.compile(
-    r"\ball (?:times|timings)(?: are)?(?: (?:stated|given|listed|shown))?(?: are)?(?: in)?:? "
+    r"(?:\ball (?:times|timings)(?: are)?|\b(?:times|timings) are)(?: (?:stated|given|listed|shown))?"
+    r"(?: are)?(?: in)?:? "
     r"(?P<zone>[A-Za-z]+(?: York)?(?: [Tt]ime)?)(?: \((?P<offset>[A-Z]{2,4} ?(?:[+-] ?[0-9]{1,2}(?::?[0-9]{2})?)?)\))?",
     re.IGNORECASE,
 )
@@ -137,9 +148,11 @@ def find_declaration(line: str) -> tuple[str, Zone | None] | None:
     return match[0], zone
 
 
+@lru_cache(maxsize=500)
 def find_zone(name: str) -> Zone | None:
     """Find the zone that ``name`` means: ``ET``, ``cest``, ``Eastern Time``, ``UTC+2``, ``-0500``; None if none."""
     word = name.upper().removesuffix(" TIME")
+    word = _IN_FULL.get(word, word)
     if word in _PLACES:
         key, season = _PLACES[word]
         return Zone(name, ZoneInfo(key), season)
@@ -154,7 +167,7 @@ def find_zone(name: str) -> Zone | None:
     return Zone(name, timezone(-offset if match[1] == "-" else offset))
 
 
-NAMES = tuple(sorted(_PLACES, key=len, reverse=True))
+NAMES = tuple(sorted((*_PLACES, *(f"{name} TIME" for name in _IN_FULL)), key=len, reverse=True))
 """All the names known, in capitals, longest first: the order in which a regular expression must try them."""
 
 CITIES = tuple(sorted(_CITIES, key=len, reverse=True))
