@@ -267,16 +267,19 @@ class Shelf:
         """Note who wrote the post that was first released at ``first_seq``, in the place of what was noted."""
         take = self.history.take
         credited = [author.to_json().decode() for author in dict.fromkeys(authors)]
-        noted = self._execute(
-            "SELECT author.author FROM credit JOIN author ON author.id = credit.author "
-            "WHERE credit.take = ? AND first_seq = ? AND until IS NULL ORDER BY place",
-            (take, first_seq),
-        ).fetchall()
-        if credited == [author for (author,) in noted]:
-            return
-        self._execute(
-            "UPDATE credit SET until = ? WHERE take = ? AND first_seq = ? AND until IS NULL", (since, take, first_seq)
-        )
+        fresh = since == first_seq
+        if not fresh:  # something may have been noted before
+            noted = self._execute(
+                "SELECT author.author FROM credit JOIN author ON author.id = credit.author "
+                "WHERE credit.take = ? AND first_seq = ? AND until IS NULL ORDER BY place",
+                (take, first_seq),
+            ).fetchall()
+            if credited == [author for (author,) in noted]:
+                return
+            self._execute(
+                "UPDATE credit SET until = ? WHERE take = ? AND first_seq = ? AND until IS NULL",
+                (since, take, first_seq),
+            )
         for place, author in enumerate(credited):
             self._execute("INSERT INTO author (take, author) VALUES (?, ?) ON CONFLICT DO NOTHING", (take, author))
             self._execute(
@@ -285,8 +288,8 @@ class Shelf:
                 (first_seq, since, place, take, author),
             )
         # Whoever signs a new post stands behind those who are there: the list need not be asked for again.
-        fresh = self._authors is not None and since == first_seq
-        self._authors = tuple(dict.fromkeys((*(self._authors or ()), *authors))) if fresh else None
+        known = self._authors if fresh else None
+        self._authors = tuple(dict.fromkeys((*known, *authors))) if known is not None else None
 
     # Asking.
 

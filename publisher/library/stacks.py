@@ -129,13 +129,12 @@ class Stacks:
             UsageError: the file is something else.
             LibraryError: the file cannot be opened.
         """
-        with _told(path, "opened"):
-            try:
-                return cls._open(path, epoch)
-            except sqlite3.OperationalError as error:
-                if path and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
-                    return cls._open("", epoch)
-                raise
+        try:
+            return cls._open(path, epoch)
+        except sqlite3.Error as error:
+            if path and getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+                return cls._open("", epoch)
+            raise _fault(path, "opened", error) from error
 
     @classmethod
     def _open(cls, path: str, epoch: str) -> Stacks:
@@ -167,8 +166,10 @@ class Stacks:
 
     def execute(self, statement: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
         """Run one statement. Raises LibraryError."""
-        with _told(self._path, "used"):
+        try:
             return self._connection.execute(statement, values)
+        except sqlite3.Error as error:
+            raise _fault(self._path, "used", error) from error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -261,17 +262,13 @@ def _boot() -> str:
         return ""
 
 
-@contextmanager
-def _told(path: str, what: str) -> Iterator[None]:
+def _fault(path: str, what: str, error: sqlite3.Error) -> LibraryError:
     """Turn what SQLite says into one line for people."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the low byte is the primary code
-        mend = {
-            sqlite3.SQLITE_BUSY: "another process holds it; end that one",
-            sqlite3.SQLITE_FULL: "free space on its disk",
-            sqlite3.SQLITE_NOTADB: "it is no newsreel library; name another path",
-            sqlite3.SQLITE_CANTOPEN: "see that its folder exists and may be written to",
-        }.get(code, "stop, delete it and start again: it is rebuilt from the log")
-        raise LibraryError(f"the library {path} could not be {what} ({error}); {mend}") from error
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the low byte is the primary code
+    mend = {
+        sqlite3.SQLITE_BUSY: "another process holds it; end that one",
+        sqlite3.SQLITE_FULL: "free space on its disk",
+        sqlite3.SQLITE_NOTADB: "it is no newsreel library; name another path",
+        sqlite3.SQLITE_CANTOPEN: "see that its folder exists and may be written to",
+    }.get(code, "stop, delete it and start again: it is rebuilt from the log")
+    return LibraryError(f"the library {path} could not be {what} ({error}); {mend}")
