@@ -8,10 +8,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
-from publisher.fanout import EncodedFrame
 from publisher.library import Past
+from publisher.mould import Filling
 from publisher.projection import Projection
-from publisher.render.jsonfeed import reset_document
+from publisher.render.jsonfeed import json_feed, reset_document
 from publisher.rerun import Timetable, moment_of
 from publisher.scene import Scene
 from publisher.when import spoken, spoken_speed
@@ -20,11 +20,14 @@ from shared.sse import encode_frame
 from shared.wire import Clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from publisher.channel import Channel
+    from publisher.fanout import EncodedFrame
     from publisher.library import Filed, History
+    from publisher.mould import Moulds
+    from publisher.render.snapshot import Snapshot
     from publisher.rerun import Axis, Rerun
     from publisher.when import When
     from shared.event import ClockState, Position, ResetReason
@@ -43,8 +46,16 @@ class Playback:
         filed: up to which event the channel was filed.
     """
 
-    def __init__(self, channel: Channel, rerun: Rerun, axis: Callable[[History, timedelta | None], Axis]) -> None:
+    def __init__(
+        self, channel: Channel, rerun: Rerun, axis: Callable[[History, timedelta | None], Axis], moulds: Moulds
+    ) -> None:
         """Make it.
+
+        Args:
+            channel: of which it is a rerun.
+            rerun: what its URL says.
+            axis: gives the axis of a history for a ``max_gap``.
+            moulds: of all reruns together.
 
         Raises:
             RerunError: its ``from`` cannot be found in this story.
@@ -72,6 +83,8 @@ class Playback:
             hubs=(),
             tag_prefix=f"{prefix}/{rerun.digest('ids')}" if rerun.anew else prefix,
         )
+        self._moulds = moulds
+        self._filling = Filling.of(self.address, self.epoch, rerun.speed)
 
     def at(self, now: datetime, head: int | None = None) -> Showing:
         """Give what it shows at a moment, or how it stood after an event that was due before that."""
@@ -79,19 +92,45 @@ class Playback:
 
     def seq(self, now: datetime) -> int:
         """Tell the newest event that is due; 0 before any is."""
-        place = self.timetable.place(now)
+        return self.seq_of(self.timetable.place(now))
+
+    def seq_of(self, place: int) -> int:
+        """Tell the sequence number of the event before a place of the timeline; 0 at its beginning."""
         return self.seqs[place - 1] if place else 0
 
-    def next(self, now: datetime) -> datetime | None:
-        """Tell when the next event is due, None if that is not known yet, or there is none."""
-        place = self.timetable.place(now)
+    def moments(self, filed: Filed) -> tuple[datetime, datetime]:
+        """Tell when a post and this version of it are due, but never before the channel had them."""
+        released = self._moment(filed.seq, filed.released)
+        first = released if filed.first_seq == filed.seq else self._moment(filed.first_seq, filed.first_released)
+        return first, released
+
+    def _moment(self, seq: int, released: datetime) -> datetime:
+        stamp = self.timetable.stamp(bisect_left(self.seqs, seq))
+        return released if stamp is None else max(stamp, released)
+
+    def frames(self, after: int, upto: int) -> list[EncodedFrame]:
+        """Encode the events from a place of the timeline on and before another."""
+        moulds = [self._moulds.get(self.history, seq, self.channel.address) for seq in self.seqs[after:upto]]
+        return [mould.frame(self._filling, self.moments(mould.filed)) for mould in moulds]
+
+    def items(self, filed: Iterable[Filed]) -> list[bytes]:
+        """Encode posts as they stand."""
+        moulds = [self._moulds.get(self.history, one.seq, self.channel.address) for one in filed]
+        return [mould.item(self._filling, self.moments(mould.filed)) for mould in moulds]
+
+    def next(self, now: datetime, place: int | None = None) -> datetime | None:
+        """Tell when the next event is due, None if that is not known yet, or there is none.
+
+        Who knows the ``place`` at ``now`` may say so, here and below.
+        """
+        place = self.timetable.place(now) if place is None else place
         return self.timetable.moment(place) if place < len(self.timetable) else None
 
-    def state(self, now: datetime) -> ClockState:
+    def state(self, now: datetime, place: int | None = None) -> ClockState:
         """Tell what the rerun's clock does."""
         if now < self.rerun.start:
             return "paused"
-        if self.timetable.place(now) < len(self.timetable):
+        if (self.timetable.place(now) if place is None else place) < len(self.timetable):
             return "playing"
         if self.timetable.finished:
             return "ended"
@@ -138,6 +177,7 @@ class Showing(Scene):
         projection = Projection(playback.address, "shifted")
         super().__init__(playback.channel.press.shelf, billing, projection, playback.epoch)
         self._playback = playback
+        self._now = now
         self._past = Past(playback.history, head)
         self.state = playback.state(now)
         self._facts = ReplayFacts(run=1, speed=playback.rerun.speed)
@@ -153,15 +193,8 @@ class Showing(Scene):
         return 1
 
     def moments(self, filed: Filed) -> tuple[datetime, datetime]:
-        """Tell when the post and its version are due, but never before the channel had them."""
-        released = self._moment(filed.seq, filed.released)
-        return released if filed.first_seq == filed.seq else self._moment(
-            filed.first_seq, filed.first_released
-        ), released
-
-    def _moment(self, seq: int, released: datetime) -> datetime:
-        stamp = self._playback.timetable.stamp(bisect_left(self._playback.seqs, seq))
-        return released if stamp is None else max(stamp, released)
+        """Tell when a post and its version are due."""
+        return self._playback.moments(filed)
 
     def replay_at(self, _seq: int) -> ReplayFacts:
         """Say that it is a rerun, and how fast."""
@@ -173,7 +206,7 @@ class Showing(Scene):
         newest = [self.billing.opened]
         if self._past.head:
             last = self._playback.history.event(self._past.head)
-            newest.append(self._moment(last.seq, last.released))
+            newest.append(self.moments(last)[1])
         if self._playback.withdrawal is not None:
             newest.append(self._playback.withdrawal[1])
         clock = self._playback.channel.press.clock
@@ -199,41 +232,32 @@ class Showing(Scene):
         paced = f", at {spoken_speed(rerun.speed)} its speed" if rerun.speed != 1 else ""
         return f"A rerun of live coverage{self.billing.of_when}{paced}, from {spoken(rerun.start)} on."
 
-    # The stream.
-
-    def frames(self, after: int, limit: int) -> list[EncodedFrame]:
-        """Encode up to ``limit`` events after ``after`` that are due."""
-        return [self._frame(filed) for filed in self._playback.history.events(after, self._past.head, limit)]
-
-    def _frame(self, filed: Filed) -> EncodedFrame:
-        position = str(self.position(filed.seq))
-        before = None if filed.seq == filed.first_seq else self._playback.history.find(filed.slug, filed.seq - 1)
-        was = frozenset(before.post.tags) if before is not None and before.post is not None else None
-        post = self.project(filed)
-        if post is None:
-            return EncodedFrame(filed.seq, "delete", self._removal(filed, position), was=was)
-        kind: Literal["post", "update"] = "post" if before is None else "update"
-        body, tags = post.to_json(), frozenset(post.tags)
-        moved = kind == "update" and was != tags
-        return EncodedFrame(
-            filed.seq,
-            kind,
-            encode_frame(kind, body, position),
-            tags,
-            was,
-            removal=self._removal(filed, position) if moved else b"",
-            arrival=encode_frame("post", body, position) if moved else b"",
-        )
-
-    def _removal(self, filed: Filed, position: str) -> bytes:
-        return encode_frame("delete", self.deletion(filed).to_json(), position)
+    def json_feed(self) -> bytes:
+        """Write the JSON Feed; its posts are cast in moulds."""
+        return json_feed(self._bare(), self._playback.items(self._window()))
 
     def reset_frame(self, reason: ResetReason, tag: str | None) -> bytes:
         """Encode the ``reset`` that a reader who joins now begins with."""
-        snapshot = self.snapshot()
+        snapshot, filed = self._bare(), self._window()
         if tag is not None:
-            snapshot = replace(snapshot, posts=tuple(post for post in snapshot.posts if tag in post.tags))
-        return encode_frame("reset", reset_document(snapshot, reason), str(snapshot.position))
+            filed = [one for one in filed if one.post is not None and tag in one.post.tags]
+            snapshot = replace(snapshot, posts=tuple(one.post for one in filed if one.post is not None))
+        body = reset_document(snapshot, reason, self._playback.items(filed))
+        return encode_frame("reset", body, str(snapshot.position))
+
+    def _window(self) -> list[Filed]:
+        return self.view.window(self.billing.window)
+
+    def _bare(self) -> Snapshot:
+        """Give the snapshot with posts that are not projected: whoever has the items looks at nothing of theirs."""
+        return _Bare(self._playback, self._now, self._past.head).snapshot()
+
+
+class _Bare(Showing):
+    """The same; its posts are as the library has them, which tells by whom they are."""
+
+    def project(self, filed: Filed) -> Post | None:
+        return filed.post
 
 
 class AsOf(Scene):

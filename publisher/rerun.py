@@ -162,7 +162,8 @@ class Timetable:
     def __init__(self, rerun: Rerun, axis: Axis, first: datetime | None, *, finished: bool) -> None:
         self._axis = axis
         self._start = (rerun.start - _EPOCH) // _MICROSECOND
-        self._speed = Fraction(rerun.speed)
+        self._speed = rerun.speed
+        self._numerator, self._denominator = Fraction(rerun.speed).as_integer_ratio()
         self.finished = finished
         self._bulk = 0  # so many are out at once when it begins
         self._begin = 0
@@ -191,24 +192,30 @@ class Timetable:
         return max(self._bulk, bisect_right(self._axis.elapsed, self._elapsed(since)))
 
     def _elapsed(self, since: int) -> int:
-        return self._begin + since * self._speed.numerator // self._speed.denominator
+        return self._begin + since * self._numerator // self._denominator
 
     def moment(self, place: int) -> datetime | None:
         """Tell when an event is due; None if that is later than any date."""
-        past = self._axis.elapsed[place] - self._begin
-        wait = 0 if place < self._bulk else max(0, -(-past * self._speed.denominator // self._speed.numerator))
         try:
-            return _EPOCH + timedelta(microseconds=self._start + wait)
+            return _EPOCH + timedelta(microseconds=self.due(place))
         except OverflowError:
             return None
 
+    def due(self, place: int) -> int:
+        """Tell the same in microseconds since 1970."""
+        if place < self._bulk:
+            return self._start
+        past = self._axis.elapsed[place] - self._begin
+        return self._start + max(0, -(-past * self._denominator // self._numerator))
+
     def stamp(self, place: int) -> datetime | None:
         """Date an event: when it is due, events of the same moment a microsecond apart, in their order."""
-        moment = self.moment(place)
-        if moment is None:
+        elapsed = self._axis.elapsed
+        tied = place if place < self._bulk else place - bisect_left(elapsed, elapsed[place], hi=place)
+        try:
+            return _EPOCH + timedelta(microseconds=self.due(place) + tied)
+        except OverflowError:
             return None
-        tied = place if place < self._bulk else place - bisect_left(self._axis.elapsed, self._axis.elapsed[place])
-        return moment + tied * _MICROSECOND
 
     def story_time(self, now: datetime) -> datetime | None:
         """Tell what moment of the story stands at ``now``; None where there is no story yet."""
@@ -234,11 +241,11 @@ class Timetable:
         silence = (present - _EPOCH) // _MICROSECOND - self._axis.times[len(self) - 1]
         waits: list[float] = []
         if self._axis.max_gap is not None:
-            waits.append((behind + self._axis.max_gap) / float(self._speed))
+            waits.append((behind + self._axis.max_gap) / self._speed)
         if behind + silence <= 0:
             waits.append(0.0)
-        elif float(self._speed) > rate:
-            waits.append((behind + silence) / (float(self._speed) - rate))
+        elif self._speed > rate:
+            waits.append((behind + silence) / (self._speed - rate))
         try:
             return timedelta(microseconds=min(waits)) if waits else None
         except OverflowError:

@@ -11,12 +11,13 @@ import heapq
 import random
 import time
 from collections import OrderedDict, deque
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING
 
 from publisher.fanout.fanout import BEAT_SECONDS, LIFE_SECONDS, spread
+from publisher.library.history import microseconds
+from publisher.mould import Moulds
 from publisher.playback import Playback
 from publisher.rerun import Axis
 from publisher.show import Show, Viewer
@@ -38,18 +39,13 @@ EDITIONS = 64
 """Rendered documents kept, of all reruns together."""
 TURN_SECONDS = 0.01
 """How long reruns may hold the loop before others have their turn."""
+TICK_SECONDS = 0.005
+"""Shortest time between two turns: what falls due in between goes out together, later by so much at most."""
 SWEEP_SECONDS = 5.0
 """Time between two looks at who refuses or has watched long enough. It is also the longest sleep: the timer counts by
 another clock than the one that tells what is due."""
 
-
-@dataclass(order=True, slots=True)
-class Entry:
-    """When to look at a show; ``number`` keeps the order of those of the same moment."""
-
-    when: datetime
-    number: int
-    show: Show | None = field(compare=False)  # None once it is to be looked at at another moment, or never again
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class Reruns:
@@ -65,15 +61,18 @@ class Reruns:
         self.beat = BEAT_SECONDS
         self._now = now
         self._closed = False
+        self._moulds = Moulds()
         self._axes: OrderedDict[tuple[int, timedelta | None], Axis] = OrderedDict()
         self._editions: OrderedDict[tuple[object, ...], Edition] = OrderedDict()
         self._shows: dict[str, dict[Rerun, Show]] = {}
-        self._entries: dict[Show, Entry] = {}
-        self._heap: list[Entry] = []
-        self._dead = 0  # entries of the heap whose show is over, or has another
+        self._heap: list[tuple[int, int, Show]] = []  # when to look at it in microseconds since 1970, a number, it
+        self._wakes: dict[Show, int] = {}  # the number of its entry; others of it are dead
         self._count = count()
         self._behind: deque[Viewer] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._rings = 0.0  # moment of the loop's clock for which it is set
+        self._ringing = False
+        self._turned = 0.0
         self._swept = 0.0
         self._beaten = 0.0
 
@@ -81,7 +80,7 @@ class Reruns:
 
     def playback(self, channel: Channel, rerun: Rerun) -> Playback:
         """Give a rerun as its channel stands. Raises RerunError."""
-        return Playback(channel, rerun, self._axis)
+        return Playback(channel, rerun, self._axis, self._moulds)
 
     def edition(self, key: tuple[object, ...], make: Callable[[], Edition]) -> Edition:
         """Give a document by a key that names all that it depends on; made on the first ask."""
@@ -124,6 +123,7 @@ class Reruns:
         known = shows.setdefault(rerun, show)
         if known is not show:  # another came first, while this one's head was on its way
             show = viewer.show = known
+        self._renew(show, (), self._now())  # the channel may have filed something while the head was on its way
         show.viewers.add(viewer)
         viewer.stage = self
         if self.life:  # not all to the end: they would come back together
@@ -131,7 +131,7 @@ class Reruns:
         if self._closed:
             show.dismiss(viewer, "end")
             return
-        if show not in self._entries:
+        if show not in self._wakes:
             self._schedule(show)
         if not viewer.outlet.ready() or viewer.outlet.send(viewer.outlet.form.of(encode_retry(retry))):
             self.bring(viewer)
@@ -159,7 +159,6 @@ class Reruns:
         if not self._shows:
             self._heap.clear()
             self._behind.clear()
-            self._dead = 0
             self._disarm()
 
     def pressed(self, channel: Channel, batch: Sequence[Logged]) -> None:
@@ -170,7 +169,7 @@ class Reruns:
         turned = any(_turns(logged) for logged in batch)
         now = self._now()
         for show in list(shows.values()):
-            if turned or show not in self._entries:
+            if turned or show not in self._wakes:
                 self._renew(show, batch, now)
                 self._schedule(show, now)
 
@@ -209,49 +208,50 @@ class Reruns:
     def _schedule(self, show: Show, at: datetime | None = None) -> None:
         """Look at a show when something is due in it, or at a moment."""
         self._unschedule(show)
-        wake = at if at is not None else self._wake(show, self._now())
+        wake = microseconds(at) if at is not None else self._wake(show, self._now())
         if wake is not None:
-            entry = self._entries[show] = Entry(wake, next(self._count), show)
-            heapq.heappush(self._heap, entry)
+            number = self._wakes[show] = next(self._count)
+            heapq.heappush(self._heap, (wake, number, show))
         self._arm()
 
     @staticmethod
-    def _wake(show: Show, now: datetime) -> datetime | None:
+    def _wake(show: Show, now: datetime) -> int | None:
         """Tell when to look again: at the next event, the start, or on catching up; None if the channel will tell."""
-        playback = show.playback
+        playback, place = show.playback, show.place
         if now < playback.rerun.start:
-            return playback.rerun.start
-        coming = playback.next(now)
-        if coming is not None or playback.timetable.finished or show.state == "live":
-            return coming
-        wait = playback.caught_up(now)
-        try:
-            return now + max(wait, timedelta(milliseconds=1)) if wait is not None else None
-        except OverflowError:
+            return microseconds(playback.rerun.start)
+        if place < len(playback.timetable):
+            return playback.timetable.due(place)
+        if playback.timetable.finished or show.state == "live":
             return None
+        wait = playback.caught_up(now)
+        return microseconds(now) + max(wait // _MICROSECOND, 1_000) if wait is not None else None
 
     def _unschedule(self, show: Show) -> None:
-        entry = self._entries.pop(show, None)
-        if entry is None:
+        if self._wakes.pop(show, None) is None:
             return
-        entry.show = None
-        self._dead += 1
-        if self._dead > len(self._heap) // 2:
-            self._heap = [entry for entry in self._heap if entry.show is not None]
+        if len(self._heap) > 2 * len(self._wakes) + 1:  # most of it is dead
+            self._heap = [entry for entry in self._heap if self._wakes.get(entry[2]) == entry[1]]
             heapq.heapify(self._heap)
-            self._dead = 0
 
     def _arm(self) -> None:
-        self._disarm()
-        if self._closed or not self._shows:
+        """Set the timer for what is next; one that is set for about then stays."""
+        if self._closed or self._ringing or not self._shows:
             return
         loop = asyncio.get_running_loop()
         wait = self._swept + SWEEP_SECONDS - loop.time()
         if self._behind:
             wait = 0.0
         elif self._heap:
-            wait = min(wait, (self._heap[0].when - self._now()).total_seconds())
-        self._timer = loop.call_later(max(wait, 0.0), self._ring)
+            due = (self._heap[0][0] - microseconds(self._now())) / 1e6
+            wait = min(wait, max(due, self._turned + TICK_SECONDS - loop.time()))
+        rings = loop.time() + max(wait, 0.0)
+        if self._timer is not None:
+            if self._rings <= rings:
+                return  # it rings early, looks, and is set anew
+            self._timer.cancel()
+        self._rings = rings
+        self._timer = loop.call_at(rings, self._ring)
 
     def _disarm(self) -> None:
         if self._timer is not None:
@@ -260,15 +260,24 @@ class Reruns:
 
     def _ring(self) -> None:
         """Bring on what is due, for one turn of the loop."""
-        self._timer = None
+        self._disarm()
+        self._ringing = True
+        try:
+            self._turn()
+        finally:
+            self._ringing = False
+            self._arm()
+
+    def _turn(self) -> None:
         loop = asyncio.get_running_loop()
-        enough, now = loop.time() + TURN_SECONDS, self._now()
-        while self._heap and self._heap[0].when <= now and loop.time() < enough:
-            show = heapq.heappop(self._heap).show
-            if show is None:
-                self._dead -= 1
+        self._turned = loop.time()
+        enough, now = self._turned + TURN_SECONDS, self._now()
+        moment = microseconds(now)
+        while self._heap and self._heap[0][0] <= moment and loop.time() < enough:
+            _, number, show = heapq.heappop(self._heap)
+            if self._wakes.get(show) != number:
                 continue
-            del self._entries[show]
+            del self._wakes[show]
             self._renew(show, (), now)
             more = show.advance(now)
             self._schedule(show, now if more else None)
@@ -278,7 +287,6 @@ class Reruns:
                 self._behind.append(viewer)
         if loop.time() >= self._swept + SWEEP_SECONDS:
             self._sweep(loop.time())
-        self._arm()
 
     def _sweep(self, moment: float) -> None:
         self._swept = moment

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Protocol
 
 from publisher.fanout import RETRY_MS, SLOW_SECONDS
@@ -97,15 +98,22 @@ class Show:
         self.state = playback.state(now)
         self._attending: dict[tuple[Sieve | None, Form], set[Viewer]] = {}
 
+    @property
+    def place(self) -> int:
+        """Tell the place of the next event on the timeline."""
+        return bisect_right(self.playback.seqs, self.head)
+
     # Those who stand at the head.
 
     def advance(self, now: datetime) -> bool:
         """Broadcast what has fallen due since; tell whether more has than was taken at once."""
-        due = self.playback.seq(now)
-        frames = self.playback.at(now).frames(self.head, AT_ONCE) if due > self.head else []
+        playback = self.playback
+        place, due = self.place, playback.timetable.place(now)
+        upto = min(due, place + AT_ONCE)
+        frames = playback.frames(place, upto) if upto > place else []
         self.head = frames[-1].seq if frames else self.head
-        more = self.head < due
-        state = self.state if more else self.playback.state(now)
+        more = upto < due
+        state = self.state if more else playback.state(now, due)
         told = self._clock(now) if state != self.state else b""
         self.state = state
         if frames or told:
@@ -159,7 +167,8 @@ class Show:
             return True
         if viewer.cursor < self.head:
             text = bytearray()
-            for frame in self.playback.at(now, self.head).frames(viewer.cursor, AT_ONCE):
+            place = bisect_right(self.playback.seqs, viewer.cursor)
+            for frame in self.playback.frames(place, min(self.place, place + AT_ONCE)):
                 viewer.cursor = frame.seq
                 text += frame.through(viewer.sieve)
                 if len(text) >= PIECE_BYTES:

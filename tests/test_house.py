@@ -22,7 +22,7 @@ STOREYS = [
     {"press"},
     {"archives", "desk"},
     {"channel"},
-    {"websub", "playback"},
+    {"websub", "mould", "playback"},
     {"show"},
     {"reruns", "metrics"},
     {"web"},

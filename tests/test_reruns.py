@@ -19,6 +19,7 @@ from test_stream import soon
 from publisher.playback import MOST_SECONDS
 from publisher.show import Show, Viewer
 from shared.event import DeleteEvent, PostEvent, UpdateEvent
+from shared.post import encode_json
 from shared.sse import StreamDecoder
 
 
@@ -151,7 +152,7 @@ async def archive(seed=1, count=40):
 
 async def test_two_hundred_random_reruns_agree_post_for_post_between_feed_stream_and_page():
     chance = random.Random(4)
-    async with archive(count=30) as (room, time):
+    async with archive(count=14) as (room, time):
         for number in range(200):
             start = time.moment + timedelta(seconds=chance.choice([-3600, -60, -1, 0, 5, 0.25]))
             asked = query(
@@ -257,6 +258,20 @@ async def test_documents_say_that_they_are_a_rerun_and_of_when_and_link_to_their
         assert {item["id"].split("/")[0] for item in feed["items"]} == {"tag:news.example,2023-01-31:harbour"}
         plain = json.loads(await room.body(f"feed.json{asked.replace('&ids=anew', '')}"))
         assert not {item["id"] for item in feed["items"]} & {item["id"] for item in plain["items"]}
+
+
+async def test_what_is_cast_in_a_mould_is_what_projecting_it_anew_gives():
+    async with archive(count=60) as (room, time):
+        for asked in (
+            query(time.moment - timedelta(hours=1)),
+            query(time.moment, from_="%2B5h", ids="anew", speed=0.5),
+        ):
+            feed = json.loads(await room.body(f"feed.json{asked}"))
+            assert len(feed["items"]) > 5
+            for item in feed["items"]:
+                _, _, body = await room.get(item["url"], Accept="application/json")
+                assert json.loads(body) == item
+                assert encode_json(item) in await room.body(f"feed.json{asked}")
 
 
 async def test_a_document_may_be_kept_until_the_next_release():

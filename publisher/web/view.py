@@ -12,7 +12,7 @@ from publisher.playback import AsOf
 from publisher.rerun import PARAMETERS, Rerun, RerunError, parse_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from publisher.channel import Channel
@@ -99,7 +99,7 @@ def _rerun(channel: Channel, rerun: Rerun, reruns: Reruns, now: datetime) -> Vie
     playback = reruns.playback(channel, rerun)
     showing = playback.at(now)
     facts = (channel.name, playback.epoch, showing.view.head, showing.state)
-    return _kept(showing, facts, reruns, playback.max_age(now))
+    return _kept(showing, facts, reruns, playback.max_age(now), {"feed.json": showing.json_feed})
 
 
 def _as_of(channel: Channel, scene: AsOf, reruns: Reruns) -> View:
@@ -107,11 +107,18 @@ def _as_of(channel: Channel, scene: AsOf, reruns: Reruns) -> View:
     return _kept(scene, (*facts, scene.projection.address.query), reruns, scene.max_age)
 
 
-def _kept(scene: Scene, facts: tuple[object, ...], reruns: Reruns, max_age: int | None) -> View:
-    def edition(name: str) -> Edition:
+def _kept(
+    scene: Scene,
+    facts: tuple[object, ...],
+    reruns: Reruns,
+    max_age: int | None,
+    makers: Mapping[str, Callable[[], bytes]] = {},
+) -> View:
+    def made(name: str) -> Edition:
         printing = PRINTINGS[name]
-        return reruns.edition(
-            (*facts, name), lambda: Edition(printing.render(scene.snapshot()), printing.media_type, scene.changed)
-        )
+        body = makers[name]() if name in makers else printing.render(scene.snapshot())
+        return Edition(body, printing.media_type, scene.changed)
 
-    return View(scene, scene.snapshot, edition, scene.changed, max_age)
+    return View(
+        scene, scene.snapshot, lambda name: reruns.edition((*facts, name), lambda: made(name)), scene.changed, max_age
+    )
