@@ -216,13 +216,12 @@ class Everything:
         async with self.session.get(url, headers=headers) as answer:
             if answer.status != 200 or "event-stream" not in answer.headers["Content-Type"]:
                 return self.text(answer, await answer.read())
-            body = bytearray()
+            last_of_all = f"id: {head}\n".encode() if last else b"event: clock\n"  # the clock may follow, or may not
+            whole, body = re.compile(rb".*?" + re.escape(last_of_all) + rb".*?\n\n", re.DOTALL), b""
             async with asyncio.timeout(10):
-                while not (f"id: {head}\n".encode() in body and (last or b"event: clock" in body)):
+                while not (said := whole.match(body)):
                     body += await answer.content.readany()
-            if last:  # it is told the clock after that, or not
-                body = body[: body.index(b"\n\n", body.index(f"id: {head}\n".encode()))]
-            return self.text(answer, bytes(body))
+            return self.text(answer, said[0])
 
     async def leaks(self, out):
         """List what shows though it is to come."""
