@@ -3,13 +3,14 @@
 import base64
 import hashlib
 import re
+import urllib.request
 from dataclasses import replace
 
 import lxml.html
 import making
 import pytest
 
-from publisher.render.page import CONTENT_SECURITY_POLICY, Listing, channels_page, live_page, post_page
+from publisher.render.page import CONTENT_SECURITY_POLICY, ICON, Listing, channels_page, live_page, post_page
 
 
 def parse(document):
@@ -155,6 +156,13 @@ def test_hostile_words_can_still_be_read():
     assert articles[5].cssselect("h2")[0].get("dir") == "auto"
 
 
+def test_the_icon_is_a_url():
+    [icon] = parse(live_page(making.live())).cssselect("link[rel=icon]")
+    with urllib.request.urlopen(icon.get("href")) as found:
+        assert found.read().decode() == ICON
+    assert " " not in icon.get("href")
+
+
 def test_the_page_is_made_for_assistive_technology():
     page = parse(live_page(making.live()))
     assert page.get("lang") == "en"
@@ -169,7 +177,7 @@ def test_the_page_is_made_for_assistive_technology():
         assert (article.get("aria-posinset"), article.get("aria-setsize")) == (str(place), "6")
         label = page.get_element_by_id(article.get("aria-labelledby"))
         assert label.tag == "h2"
-        assert article.get("tabindex") == "0"
+        assert (article.get("tabindex"), article.get("role")) == ("0", "article")
     ids = page.xpath("//@id")
     assert len(ids) == len(set(ids))
     assert all(image.get("alt") is not None for image in page.cssselect("img"))

@@ -142,6 +142,7 @@
         tags));
     element.id = name;
     element.dataset.id = item.id;
+    element.setAttribute("role", "article"); // what says it a second time may have a place in the feed
     element.tabIndex = 0;
     if (item.language) element.lang = item.language;
     element.setAttribute("aria-labelledby", title.id);

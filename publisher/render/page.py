@@ -160,6 +160,6 @@ _TEMPLATES.filters |= {
 _TEMPLATES.globals |= {
     "css": _CSS,
     "js": _JS,
-    "icon": "data:image/svg+xml," + quote(ICON, safe=" '/:="),
+    "icon": "data:image/svg+xml," + quote(ICON, safe="'/:="),
     "version": __version__,
 }
