@@ -50,15 +50,16 @@ static void send_all(int fd, const char *data, size_t size) {
 static void publish(long long first, long long count, int size, int group, long long pause) {
     char *frame = malloc(size + 64), *filler = malloc(size + 1);
     memset(filler, 'x', size);
-    int64_t due = now();
+    int64_t due = now(), born = 0;
     for (long long number = first; number < first + count; number++) {
         if (pause && (number - first) % group == 0 && number > first) {
             due += pause * 1000;
             int64_t left = due - now();
             if (left > 0) nanosleep(&(struct timespec){left / 1000000000, left % 1000000000}, NULL);
         }
+        if ((number - first) % group == 0) born = now();  /* all events of a group are due now */
         char head[128];
-        int length = snprintf(head, sizeof head, "id: bare-%lld\nevent: post\ndata: @%lld:%lld@", number, number, (long long)now());
+        int length = snprintf(head, sizeof head, "id: bare-%lld\nevent: post\ndata: @%lld:%lld@", number, number, (long long)born);
         int whole = sprintf(frame, "%x\r\n%s%.*s\n\n\r\n", size, head, size - length - 2, filler);
         for (int i = 0; i < known; i++) send_all(readers[i], frame, whole);
     }

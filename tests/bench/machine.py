@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 import resource
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
 
 MOST_FILES = 1 << 20
+_PR_SET_PDEATHSIG = 1
 
 
 def cores() -> tuple[set[int], set[int]]:
@@ -18,11 +21,13 @@ def cores() -> tuple[set[int], set[int]]:
 
 
 def pinned(core: set[int]):
-    """Make what ``subprocess`` is to run in the child: take the core, and as many files as there are."""
+    """Make what ``subprocess`` is to run in the child: take the core, as many files as there are, and end with us."""
+    libc = ctypes.CDLL(None)
 
     def before() -> None:
         os.sched_setaffinity(0, core)
         many_files()
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
     return before
 

@@ -24,12 +24,12 @@ from shared.sse import encode_frame
 TOKEN = "bench"
 
 
-def make_post(number: int, fill: int) -> Post:
-    """Make a post whose headline is the mark that readers look for."""
+def make_post(number: int, fill: int, born: int = 0) -> Post:
+    """Make a post whose headline is the mark that readers look for: its number, and when it was due."""
     now = datetime.now(UTC)
     return Post(
         id=f"p{number}",
-        title=f"@{number}:{time.monotonic_ns()}@",
+        title=f"@{number}:{born or time.monotonic_ns()}@",
         content_html=f"<p>{'x' * fill}</p>",
         date_published=now,
         newsreel=PostFacts(story_time=now),
@@ -55,9 +55,8 @@ class Producer:
         self._before = self._channel.fanout.counts.deliveries
         fill, due = max(size - self.smallest(), 0), loop.time()
         for start in range(first, first + count, group):
-            logged = await asyncio.gather(
-                *(self._append(make_post(number, fill)) for number in range(start, min(start + group, first + count)))
-            )
+            numbers, born = range(start, min(start + group, first + count)), time.monotonic_ns()
+            logged = await asyncio.gather(*(self._append(make_post(number, fill, born)) for number in numbers))
             await self._channel.press.reached(logged[-1])
             if not self._channel.fanout.joining:
                 await self._written(start + len(logged) - first)

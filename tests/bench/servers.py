@@ -140,8 +140,8 @@ class NewsreelDurable(Newsreel):
 class _Posted:
     """Publishes by HTTP, over a few connections, as many requests at a time as a group has."""
 
-    body: Callable[[int], bytes]
-    """Makes what is posted of the event's number."""
+    body: Callable[[int, int], bytes]
+    """Makes what is posted of the event's number, and the moment at which it was due."""
 
     def __init__(self, port: int, path: str, headers: str, connections: int) -> None:
         self._sockets = [socket.create_connection(("127.0.0.1", port)) for _ in range(connections)]
@@ -152,8 +152,9 @@ class _Posted:
         due = time.monotonic()
         for start in range(first, first + count, group):
             numbers = range(start, min(start + group, first + count))
+            born = time.monotonic_ns()
             for number in numbers:
-                body = self.body(number)
+                body = self.body(number, born)
                 head = f"{self._head}Content-Length: {len(body)}\r\n\r\n".encode()
                 self._sockets[number % len(self._files)].sendall(head + body)
             for number in numbers:
@@ -188,10 +189,10 @@ class NewsreelDesk(NewsreelDurable):
         first, self.next = self.next, self.next + count
         fill = max(size - self.smallest, 0)
 
-        def body(number: int) -> bytes:
+        def body(number: int, born: int) -> bytes:
             item = {
                 "id": f"p{number}",
-                "title": f"@{number}:{time.monotonic_ns()}@",
+                "title": f"@{number}:{born}@",
                 "content_html": f"<p>{'x' * fill}</p>",
             }
             return json.dumps(item).encode()
@@ -284,8 +285,8 @@ http {{
         first, self.next = self.next, self.next + count
         frame = len(f"id: {int(time.time())}:0\nevent: post\ndata: \n\n")
 
-        def body(number: int) -> bytes:
-            mark = f"@{number}:{time.monotonic_ns()}@"
+        def body(number: int, born: int) -> bytes:
+            mark = f"@{number}:{born}@"
             return (mark + "x" * max(size - frame - len(mark), 0)).encode()
 
         if self._posted is None:

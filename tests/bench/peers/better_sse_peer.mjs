@@ -11,16 +11,19 @@ const server = createServer(async (request, response) => {
 });
 
 async function publish(first, count, size, group, pause) {
-  let due = performance.now();
+  let due = performance.now(), born = 0n;
   for (let number = first; number < first + count; number++) {
-    if (pause && number > first && (number - first) % group === 0) {
-      due += pause / 1000;
-      await setTimeout(Math.max(due - performance.now(), 0));
+    if ((number - first) % group === 0) {
+      if (pause && number > first) {
+        due += pause / 1000;
+        await setTimeout(Math.max(due - performance.now(), 0));
+      }
+      born = process.hrtime.bigint(); // all events of a group are due now
     }
-    const id = `bench-${number}`, mark = `@${number}:${process.hrtime.bigint()}@`;
+    const id = `bench-${number}`, mark = `@${number}:${born}@`;
     const fill = size - `id: ${id}\nevent: post\ndata: ${mark}\n\n`.length;
     channel.broadcast(mark + "x".repeat(Math.max(fill, 0)), "post", { eventId: id });
-    await setImmediate();
+    if ((number - first) % group === group - 1) await setImmediate();
   }
 }
 

@@ -14,20 +14,24 @@ queues: set[asyncio.Queue[tuple[str, str]]] = set()
 
 async def publish(first: int, count: int, size: int, group: int, pause: float) -> None:
     loop = asyncio.get_running_loop()
-    due = loop.time()
+    due, born = loop.time(), 0
     for number in range(first, first + count):
-        if pause and number > first and (number - first) % group == 0:
-            due += pause
-            await asyncio.sleep(max(due - loop.time(), 0))
+        place = (number - first) % group
+        if place == 0:
+            if pause and number > first:
+                due += pause
+                await asyncio.sleep(max(due - loop.time(), 0))
+            while any(queue.qsize() > DEEP for queue in queues):  # noqa: ASYNC110 a queue rings no bell
+                await asyncio.sleep(0.001)
+            born = time.monotonic_ns()  # all events of a group are due now
         name = f"bench-{number}"
-        mark = f"@{number}:{time.monotonic_ns()}@"
+        mark = f"@{number}:{born}@"
         fill = size - len(f"id: {name}\nevent: post\ndata: {mark}\n\n")
         event = (name, mark + "x" * max(fill, 0))
         for queue in queues:
             queue.put_nowait(event)
-        await asyncio.sleep(0)
-        while any(queue.qsize() > DEEP for queue in queues):  # noqa: ASYNC110 a queue rings no bell
-            await asyncio.sleep(0.001)
+        if place == group - 1:
+            await asyncio.sleep(0)
     while any(queue.qsize() for queue in queues):  # noqa: ASYNC110
         await asyncio.sleep(0.001)
 
