@@ -189,6 +189,32 @@ async def test_who_takes_nothing_is_cut_off_and_costs_the_others_nothing(monkeyp
             assert stalled.status == 200
 
 
+async def test_who_stalls_while_others_read_is_closed_in_time_and_goes_on_whole(monkeypatch):
+    monkeypatch.setattr(ring_module, "RING_FRAMES", 5)
+    monkeypatch.setattr(fanout_module, "LAG_SECONDS", 0.2)
+    monkeypatch.setattr(fanout_module, "_SWEEP_SECONDS", 0.05)
+    async with newsroom() as room:
+        start = await room.clock()
+        await room.pressed(start)
+        async with (
+            Listener(room, last=room.position(start), buffer=4096) as stalled,
+            Listener(room, last=room.position(start)) as quick,
+        ):
+            await soon(lambda: room.channel.fanout.readers == 2)
+            seq = start
+            while room.channel.fanout.readers == 2:
+                seq = await room.posts(1, content_html=f"<p>{'x' * 60_000}</p>")
+                await quick.upto(seq)
+            assert room.channel.fanout.counts.closed == {"lagging": 1}
+            with suppress(asyncio.IncompleteReadError, ConnectionError, ValueError):
+                while piece := await asyncio.wait_for(stalled.piece(), 20):
+                    stalled.frames += stalled.decoder.feed(piece)
+        had = seqs(stalled.frames)
+        async with Listener(room, last=stalled.decoder.last_event_id) as again:
+            had += seqs(await again.upto(seq))
+        assert had == seqs(quick.frames) == list(range(start + 1, seq + 1))
+
+
 @pytest.mark.parametrize("at_head", [False, True])
 async def test_the_end_does_not_wait_for_who_takes_nothing(at_head):
     async with newsroom() as room:

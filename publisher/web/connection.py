@@ -160,7 +160,10 @@ class Connection(asyncio.Protocol):
         return not self._paused and self._fd >= 0
 
     def send(self, framed: bytes) -> bool:
-        """Hand over bytes, if it is ``ready``; tell whether it still is. What waits is not copied."""
+        """Hand over bytes; tell whether it is still ``ready``. What waits is not copied, if it was ready before."""
+        if self._paused:
+            self._rest = memoryview(bytes(self._rest or b"") + framed)
+            return False
         try:
             sent = os.write(self._fd, framed)
         except BlockingIOError:
