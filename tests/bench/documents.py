@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+import random
 import selectors
 import shutil
 import socket
@@ -22,6 +23,7 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 
 from aiohttp import web
@@ -36,7 +38,9 @@ from tests.bench.table import markdown, spread
 
 CONNECTIONS = 4
 POSTS = 100
-WORDS = "the ferry is back at its quay and its crew stays on board while divers look for the anchor chain"
+EXAMPLE = Path(__file__).parent.parent.parent / "examples/storm-wenna.txt"
+WORDS = 120
+"""Of a post: what live blogs have."""
 READER = "User-Agent: bench\r\nAccept: application/atom+xml, */*;q=0.5\r\n"
 WARM_SECONDS = 0.3
 NGINX = """
@@ -131,9 +135,9 @@ async def newsreel() -> None:
     try:
         await server.start()
         channel, now = server.channels["bench"], datetime.now(UTC)
-        drafts, words = [], WORDS.split()
+        drafts, words, chance = [], EXAMPLE.read_text("utf-8").split(), random.Random(1)
         for number in range(POSTS):
-            text = " ".join(words[(number * word) % len(words)] for word in range(200))
+            text = escape(" ".join(chance.choices(words, k=WORDS)))
             post = Post(
                 id=f"p{number}",
                 title=f"Post {number}: {text[:40]}",
@@ -233,7 +237,7 @@ def asks(running: Running) -> dict[str, Ask]:
                 again = ask(port, path, "Accept-Encoding: gzip", f"If-None-Match: {headers['etag']}")
                 found["newsreel, 304"] = Ask(port, pids, again, 304)
                 _, _, length = whole(sock, again)
-                print(f"a feed of {POSTS} posts; a 304 has {length} bytes, headers and all")
+    print(f"a feed of {POSTS} posts: {sizes[1]:,} bytes, {sizes[0]:,} in gzip, {length} in a 304, headers and all\n")
     port, pids = running.python("bare", *map(str, sizes))
     for number, coding in enumerate(("gzip", "identity")):
         found[f"bare aiohttp, {coding}"] = Ask(port, pids, ask(port, f"/{number}"), 200)
@@ -261,7 +265,7 @@ def main() -> None:
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(newsreel() if chosen.be[0] == "newsreel" else bare([int(size) for size in chosen.be[1:]]))
         return
-    print(described())
+    print(f"{described()}\n")
     rates: dict[str, list[float]] = defaultdict(list)
     costs: dict[str, list[float]] = defaultdict(list)
     with Running() as running:
