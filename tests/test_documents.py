@@ -244,3 +244,8 @@ async def test_readers_who_ask_in_ever_new_words_fill_no_memory():
             assert (await ask(If_None_Match=f'"{number}"'))[0] == 200
         assert len(one.ready) <= MOST_READY
         assert len({id(value) for value in one.ready.values()}) == 1  # the bytes are kept once
+
+
+def test_a_header_of_two_lines_is_refused():
+    with pytest.raises(ValueError, match="more than one line"):
+        Answer(200, {"Link": "<x>\r\nSet-Cookie: y"}, b"")

@@ -21,6 +21,8 @@ class Answer:
     """An answer that is the same for many requests: bytes, but for its ``Date``."""
 
     def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        if any("\r" in value or "\n" in value for value in headers.values()):
+            raise ValueError("a header of more than one line")  # as aiohttp refuses it
         self.status = status
         self.headers = headers
         self.body = body
