@@ -27,7 +27,7 @@ REEL = Reel([PostEvent(post=make_post("only"))])
 class Room:
     """A channel named harbour. Each event is released a second after the one before."""
 
-    def __init__(self, root, *, window, mode, timestamps, hubs=()):
+    def __init__(self, root, *, window, mode, timestamps, hubs=(), ids="same"):
         self.root = root
         self.now = NOW
         self.push = None
@@ -37,7 +37,8 @@ class Room:
         billing = Billing("Storm", mode, "en", date(2023, 1, 31), NOW, window)
         address = Address.of(root, "harbour", "news.example", date(2023, 1, 31))
         address = replace(address, hubs=hubs)
-        self.channel = Channel(log, self.library.shelf("harbour"), address, billing, timestamps, reel=REEL)
+        shelf = self.library.shelf("harbour")
+        self.channel = Channel(log, shelf, address, billing, timestamps, reel=REEL, ids=ids)
         self.log, self.press = log, self.channel.press
         self.said = 0
 
@@ -68,14 +69,19 @@ class Room:
     async def delete(self, *slugs):
         await self.say(*(DeleteEvent(id=slug, story_time=make_post("x", self.said).story_time) for slug in slugs))
 
-    async def clock(self, state="playing", speed=60):
+    async def clock(self, state="playing", speed=60, run=1):
         elapsed = float(self.said)
         await self.say(
-            ClockEvent(state=state, speed=speed, anchor=NOW, elapsed=elapsed, story_time=NOW, run=1, reel="x")
+            ClockEvent(state=state, speed=speed, anchor=NOW, elapsed=elapsed, story_time=NOW, run=run, reel="x")
         )
 
-    async def reset(self, take=2):
-        await self.say(ResetEvent(reason="seek", take=take, run=1, story_time=NOW))
+    async def reset(self, take=2, reason="seek", run=1):
+        await self.say(ResetEvent(reason=reason, take=take, run=run, story_time=NOW))
+
+    async def loop(self, run=2):
+        """Begin the next round."""
+        await self.reset(run, "loop", run)
+        await self.clock(run=run)
 
     async def get(self, path, **headers):
         """Give status, headers and body of a document by its path or URL."""
@@ -94,13 +100,21 @@ class Room:
 
 @asynccontextmanager
 async def open_room(
-    *, window=100, mode="replay", timestamps="shifted", websub=None, leases=":memory:", pace=None, now=lambda: NOW
+    *,
+    window=100,
+    mode="replay",
+    timestamps="shifted",
+    websub=None,
+    leases=":memory:",
+    pace=None,
+    now=lambda: NOW,
+    ids="same",
 ):
     """Serve a channel for the length of a block; with settings of ``websub`` it has a hub. ``now`` is reruns' time."""
     sock = socket.create_server(("127.0.0.1", 0))
     server = f"http://127.0.0.1:{sock.getsockname()[1]}"
     hubs = hubs_of(websub, server) if websub is not None else ()
-    room = Room(f"{server}/harbour/", window=window, mode=mode, timestamps=timestamps, hubs=hubs)
+    room = Room(f"{server}/harbour/", window=window, mode=mode, timestamps=timestamps, hubs=hubs, ids=ids)
     await room.channel.open(NOW)
     pressing = asyncio.create_task(room.press.run())
     if websub is not None:

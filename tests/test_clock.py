@@ -1,5 +1,6 @@
 """The replay's clock never jumps, and agrees with itself in both directions."""
 
+import math
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -63,3 +64,22 @@ def test_never_runs_backwards(clock, one, other):
 
 def test_a_moment_beyond_all_dates_never_comes():
     assert ReplayClock(START, 0.0, SLOWEST).when(3e11) is None
+
+
+@given(st.builds(ReplayClock, moments, st.floats(0, 1e7), speeds), moments)
+def test_wall_to_elapsed_to_wall_is_the_identity_while_it_plays(clock, now):
+    wall = max(now, clock.anchor)
+    back = clock.when(clock.at(wall))
+    # A float of this size tells reel seconds no finer, so that much may be lost on the way, and a microsecond.
+    grain = timedelta(seconds=2 * math.ulp(clock.at(wall)) / clock.speed) + timedelta(microseconds=2)
+    assert abs(back - wall) <= grain
+
+
+@given(clocks, moments, st.floats(0, 1e7))
+def test_a_seek_there_and_back_leaves_the_clock_as_it_was(clock, now, elapsed):
+    shown = clock.at(now)
+    back = clock.seeked(now, elapsed).seeked(now, shown)
+    assert (back.at(now), back.speed, back.playing) == (shown, clock.speed, clock.playing)
+    for later in (now, now + timedelta(hours=1)):
+        if now >= clock.anchor:
+            assert close(back.at(later), clock.at(later), clock)

@@ -175,3 +175,20 @@ def test_a_replay_that_waits_says_in_every_document_when_it_begins(page):
         told = "It begins 31 January 2099, 19:42 (UTC-05:00)."
         for document in ("", "feed.atom", "feed.rss", "feed.json"):
             assert told in get(served.root + document).decode()
+
+
+def test_two_processes_on_one_log_play_one_replay_and_obey_the_controls_of_either(page, clock, tmp_path):
+    options = ("--speed", 60, "--log", tmp_path / "shared.db")
+    with publishing("replay", page(30), *options) as one, publishing("replay", page(30), *options) as other:
+        clock(one.root, "pause")
+        until(lambda: clock(other.root)[1].startswith("paused"), what="the pause on the other")
+        clock(other.root, "seek", "50%")
+        for served in (one, other):
+            until(lambda served=served: len(titles(served.root)) == 15, what="the seek")
+        clock(other.root, "speed", "6000")
+        clock(one.root, "play")
+        for served in (one, other):
+            until(lambda served=served: feed(served.root).get("expired"), what="the end")
+        told = [[item["id"].rpartition("/")[2] for item in feed(served.root)["items"]] for served in (one, other)]
+        assert told[0] == told[1]
+        assert (len(told[0]), len(set(told[0]))) == (30, 30)
