@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from datetime import datetime
 from pathlib import Path
 
@@ -64,12 +65,17 @@ def _announcement(publisher: subprocess.Popen[str]) -> str | None:
 
 def _show(follow: list[str], page: str) -> int:
     code = subprocess.run(follow, check=False).returncode
-    if code == 0:
+    if code == 0 and _ended(page):  # else somebody typed q
         print(f"Every post is out, and {page} is still there. Ctrl-C ends.", flush=True)
         signal.pause()
     if code == INTERRUPTED:
         raise KeyboardInterrupt
     return code
+
+
+def _ended(page: str) -> bool:
+    with urllib.request.urlopen(f"{page}clock", timeout=10) as answer:  # noqa: S310 our own server's
+        return bool(json.load(answer)["state"] == "ended")
 
 
 def _watch(follow: list[str], expected: set[str]) -> int:
