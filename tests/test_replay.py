@@ -192,3 +192,14 @@ def test_two_processes_on_one_log_play_one_replay_and_obey_the_controls_of_eithe
         told = [[item["id"].rpartition("/")[2] for item in feed(served.root)["items"]] for served in (one, other)]
         assert told[0] == told[1]
         assert (len(told[0]), len(set(told[0]))) == (30, 30)
+
+
+def test_a_replay_that_was_paused_says_so_when_it_is_taken_up(page, clock, tmp_path):
+    options = ("replay", page(9), "--speed", 1, "--log", tmp_path / "log.db")
+    with publishing(*options) as served:
+        clock(served.root, "seek", "50%")
+        clock(served.root, "pause")
+        clock(served.root, "speed", "30")
+    with publishing(*options) as served:
+        assert served.said[0] == "Replaying 9 posts of 2023-02-01 at 30×: 5 are out, and it is paused\n"
+        assert clock(served.root)[1].startswith("paused at 30×")

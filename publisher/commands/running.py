@@ -17,6 +17,7 @@ from publisher.when import spoken, spoken_duration, spoken_speed
 from shared.token import kept
 
 if TYPE_CHECKING:
+    from publisher.channel import Channel
     from publisher.config import Settings
     from publisher.sources.reading import Reading
     from publisher.token import Token
@@ -86,20 +87,9 @@ def _announce(server: Server, chosen: Settings, readings: dict[str, Reading], to
     for name, channel in server.channels.items():
         setting = chosen.channels[name]
         posts = len(readings[name].posts) if name in readings else channel.press.shelf.count()
-        progress = channel.progress(datetime.now(UTC))
-        if progress is not None and channel.reel is not None:
-            start, left = f"{channel.reel.start:%Y-%m-%d}", spoken_duration(progress.left)
-            if (clock := channel.clock(datetime.now(UTC))) is not None and clock.starts is not None:
-                begins = spoken(clock.starts.astimezone())
-                click.echo(
-                    f"Replaying {progress.posts} posts of {start} at {spoken_speed(setting.speed)} from {begins} on"
-                )
-            elif progress.out == progress.posts and not setting.loop:
-                click.echo(f"All {progress.posts} posts of {start} are out; the replay has ended:")
-            else:
-                what = f"Replaying {progress.posts} posts of {start} at {spoken_speed(setting.speed)}"
-                so_far = f": {progress.out} are out, the rest within {left}" if progress.out > 1 else f" within {left}"
-                click.echo(f"{what}{so_far}{', then again' if setting.loop else ''}")
+        replay = _replay(channel, loop=setting.loop)
+        if replay is not None:
+            click.echo(replay)
         elif channel.desk is not None:
             click.echo(f"{name} is live with {posts} posts so far; newsreel-publisher post adds one:")
         else:
@@ -117,3 +107,22 @@ def _announce(server: Server, chosen: Settings, readings: dict[str, Reading], to
             url = f"{server.local_url}/{name}/"
             click.echo(f"  {'control':<10} newsreel-publisher clock {url} pause|play|step|speed N|seek WHEN")
     click.echo("Ctrl-C ends.")
+
+
+def _replay(channel: Channel, *, loop: bool) -> str | None:
+    """Say in one line what is replayed and how it stands; None where nothing is."""
+    now = datetime.now(UTC)
+    progress, clock = channel.progress(now), channel.clock(now)
+    if progress is None or clock is None or channel.reel is None:
+        return None
+    what = f"{progress.posts} posts of {channel.reel.start:%Y-%m-%d}"
+    pace = f"Replaying {what} at {spoken_speed(clock.speed)}"
+    if clock.starts is not None:
+        return f"{pace} from {spoken(clock.starts.astimezone())} on"
+    if clock.state == "ended" or (progress.out == progress.posts and not loop):
+        return f"All {what} are out; the replay has ended:"
+    if clock.state == "paused":
+        return f"{pace}: {progress.out} are out, and it is paused"
+    left = spoken_duration(progress.left)
+    so_far = f": {progress.out} are out, the rest within {left}" if progress.out > 1 else f" within {left}"
+    return f"{pace}{so_far}{', then again' if loop else ''}"
