@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from bench.replay import SPEEDS, day_after_day, posts_at, simulated
 from hypothesis import given
 from hypothesis import strategies as st
 from making import make_post
@@ -324,3 +325,16 @@ async def test_it_ends_when_told_to_even_in_the_moment_of_a_cue(steps):
     task.cancel()
     done, _ = await asyncio.wait([task], timeout=5)
     assert done, "the cancellation was swallowed"
+
+
+@pytest.mark.parametrize("speed", SPEEDS)
+async def test_no_release_is_early_and_none_drifts_however_long_it_plays(speed):
+    reel = Reel(posts_at(day_after_day(2_000, seed=5)))
+    found = await simulated(reel, speed, late_by=0.0, seed=6)
+    assert found["earliest ms"] >= 0
+    assert found["max ms"] <= 0.002  # moments have whole microseconds
+
+
+async def test_a_loop_that_is_held_up_releases_late_but_everything_and_in_order():
+    found = await simulated(Reel(posts_at(day_after_day(2_000, seed=7))), 3_600.0, late_by=3.0, seed=8)
+    assert 0 <= found["earliest ms"] <= found["max ms"] <= 3_000
