@@ -106,7 +106,7 @@ async def test_archive_documents_link_each_other_and_say_what_they_are():
         assert (await room.get("archive/4.atom"))[0] == 404
         status, headers, _ = await room.get("archive/1.atom")
         assert "prev-archive" not in headers["Link"]
-        assert headers["Cache-Control"] == "max-age=3600"
+        assert headers["Cache-Control"] == "max-age=300"
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, cast
 from aiohttp import web
 
 from publisher.archives import render
+from publisher.channel import LASTING_SECONDS
 from publisher.web.documents import respond
 
 if TYPE_CHECKING:
     from publisher.channel import Channel
     from publisher.render.snapshot import Form, Snapshot
     from publisher.web.view import View
-
-MAX_AGE = 3600
-"""Seconds for which caches may keep an archive document: it changes only where one of its posts is mended or goes."""
 
 _OPEN = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-cache"}
 
@@ -32,15 +30,15 @@ async def archive(request: web.Request, channel: Channel) -> web.Response:
         if "take" in request.query:
             raise web.HTTPGone(text=f"{channel.name} began anew since; its feeds link the history of this round")
         raise web.HTTPTemporaryRedirect(f"{number}.{form}?take={take}", headers=_OPEN)
-    if (
-        number == channel.press.scene.archives + 1
-    ):  # the newest archive document links it: what it will hold is in the feed
+    if number == channel.press.scene.archives + 1:
+        # The newest archive document links it already: what it will hold is in the feed.
         raise web.HTTPTemporaryRedirect(f"../feed.{form}", headers=_OPEN)
     found = channel.archives.get(number, form)
     if found is None:
         raise web.HTTPNotFound(text=f"{channel.name} has no archive document {number} yet")
     snapshot, edition = found
-    return await respond(request, edition, links=_links(snapshot, form), max_age=MAX_AGE)
+    # No control can change it, only an edit or a deletion of one of its posts: these shall not be hidden for long.
+    return await respond(request, edition, links=_links(snapshot, form), max_age=LASTING_SECONDS)
 
 
 async def archive_of(request: web.Request, view: View) -> web.Response:
