@@ -110,10 +110,9 @@ class Deliveries:
     async def _nudge_all(self) -> None:
         try:
             while self._changed:
-                topic = next(iter(self._changed))
-                del self._changed[topic]
-                await self._refresh()
-                for place, key in enumerate(self._leases.of(topic), 1):
+                topics, self._changed = self._changed, {}
+                await self._refresh()  # once for all: each costs a thread's turn while streams are written to
+                for place, key in enumerate((key for topic in topics for key in self._leases.of(topic)), 1):
                     self._nudge(key)
                     if place % SLICE == 0:
                         await asyncio.sleep(0)
