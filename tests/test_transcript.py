@@ -106,7 +106,9 @@ def _texts(post):
     return f"{post['title'] or ''} {post['content_text']} {pictures} {names}"
 
 
-_PAGE_STAMP = "updated last modified first published zuletzt stand laatste actualizado publié mis jour"
+_PAGE_STAMP = (
+    "updated last modified first published zuletzt stand laatste actualizado publié mis jour publisert oppdatert kl"
+)
 
 
 def _header(said):
@@ -120,6 +122,7 @@ def _is_stamp_word(word):
     return (
         word in STAMP_WORDS
         or word in _PAGE_STAMP.split()
+        or re.fullmatch(r"t\d\d", word) is not None
         or find_zone(word) is not None
         or read_day(f"{word} 3") is not None
         or read_day(f"{word} March 3") is not None

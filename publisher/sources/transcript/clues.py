@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from publisher.sources.transcript.dates import Day, find_days, find_url_day
+from publisher.sources.transcript.language import find_language
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -64,7 +65,7 @@ class Clues:
         saved: when it was saved, if that is known.
         year: that its title or address names, for days without one.
         named: days that posts name in full.
-        day_first: one of these is written ``25/12/2024``, so the others are written so, too.
+        day_first: ``9/7/2016`` is in July.
     """
 
     anchors: list[Anchor]
@@ -104,8 +105,10 @@ def find_clues(sections: Sequence[Section], top: Top, zones: Zones, notes: Notes
     """Gather the clues of a page, and leave out those that cannot be right."""
     stamp = top.updated.stamp if top.updated else None
     updated = None
+    day_first = _is_day_first(sections, zones)
     if top.updated and stamp and stamp.day and stamp.has_clock and not stamp.flaw:
-        updated = stamp.moment(zones.of(stamp, top.updated.line))[0]
+        turned = stamp.named.turned if stamp.named and day_first else None
+        updated = stamp.moment(zones.of(stamp, top.updated.line), turned)[0]
     named = [section.stamp.day for section in sections if section.stamp] + [s.day.on() for s in sections if s.day]
     known = [day for day in named if day]
     anchors = _find_anchors(sections, top, updated, known, notes)
@@ -113,8 +116,14 @@ def find_clues(sections: Sequence[Section], top: Top, zones: Zones, notes: Notes
         updated = None
     if updated is None and top.updated:
         notes.drop(top.updated, "page-stamp")
-    day_first = any(_DAY_FIRST.search(section.text) for section in sections)
     return Clues(anchors, zones, updated, _find_saved(updated, notes), _find_year(top, notes.name), known, day_first)
+
+
+def _is_day_first(sections: Sequence[Section], zones: Zones) -> bool:
+    """Tell whether ``9/7/2016`` is in July: another day is surely so, or the page is not of where it would not be."""
+    place = str(zones.page.tz)
+    abroad = "/" in place and not place.startswith(("America/", "US/", "Pacific/Honolulu"))
+    return abroad or find_language(zones.texts) != "en" or any(_DAY_FIRST.search(one.text) for one in sections)
 
 
 def _find_saved(updated: datetime | None, notes: Notes) -> Saved | None:

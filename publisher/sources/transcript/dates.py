@@ -13,16 +13,16 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 _MONTH_NAMES = (
     "january jan januar jänner janvier janv enero ene gennaio januari janeiro",
     "february feb februar février févr febrero febbraio februari fevereiro",
-    "march mar märz mrz mars marzo maart março",
+    "march mar märz mrz mars marzo maart março marts",
     "april apr avril avr abril abr aprile",
-    "may mai mayo maggio mei maio",
+    "may mai mayo maggio mei maio maj",
     "june jun juni juin junio giugno junho",
     "july jul juli juillet julio luglio julho",
-    "august aug août agosto ago augustus",
+    "august aug août agosto ago augustus augusti",
     "september sept sep septembre septiembre settembre setembro",
     "october oct oktober okt octobre octubre ottobre outubro",
     "november nov novembre noviembre novembro",
-    "december dec dezember dez décembre déc diciembre dic dicembre dezembro",
+    "december dec dezember dez décembre déc diciembre dic dicembre dezembro desember",
 )
 _MONTHS = {name: number for number, names in enumerate(_MONTH_NAMES, 1) for name in names.split()}
 _WEEKDAY_NAMES = (
@@ -53,6 +53,7 @@ _DATE = re.compile(
     rf"|(?P<y3>{_YEAR})-(?P<m3>[0-9]{{2}})-(?P<d3>[0-9]{{2}})(?![0-9])"
     rf"|(?P<a>[0-9]{{1,2}})/(?P<b>[0-9]{{1,2}})/(?P<y4>{_YEAR})(?![0-9])"
     rf"|(?P<d5>[0-9]{{1,2}})\.(?P<m5>[0-9]{{1,2}})\.(?P<y5>{_YEAR})(?![0-9])"
+    rf"|(?P<y6>{_YEAR})年 ?(?P<m6>[0-9]{{1,2}})月 ?(?P<d6>[0-9]{{1,2}})日"
     r")\)?",
     re.IGNORECASE,
 )
@@ -144,7 +145,7 @@ def read_day(text: str, start: int = 0) -> tuple[Day, int] | None:
     weekday = _WEEKDAYS.get(said.casefold()) if said else None
     if match["a"]:
         return _numeric(int(match["a"]), int(match["b"]), int(match["y4"]), weekday), match.end()
-    key = next(key for key in "1235" if match[f"m{key}"])
+    key = next(key for key in "12356" if match[f"m{key}"])
     month, year = match[f"m{key}"].rstrip(".").casefold(), match[f"y{key}"]
     number = int(month) if month.isdigit() else _MONTHS.get(month, 0)
     return Day(number, int(match[f"d{key}"]), int(year) if year else None, weekday), match.end()

@@ -58,7 +58,8 @@ _ENOUGH = 2.0
 """Weight under which a choice is not sure."""
 _MOSTLY_CLOCKS = 3
 """How many times as many clocks as dated moments there are where both open posts."""
-_ORDERLY = 0.6
+_ORDERLY, _CLEARLY_ORDERLY = 0.6, 0.9
+_DOTTED = ("dot", " ")
 _ITEM_NUMBER = re.compile(r"^[0-9]{1,4}[.)] (?=[0-9])")
 _FEWEST_ITEMS = 3
 
@@ -119,7 +120,8 @@ def _marked(form: str) -> Callable[[Sequence[Token]], list[tuple[int, Mark, Stam
     return find
 
 
-_leads, _tickers, _signed, _tailed, _figures = map(_marked, ("lead", "ticker", "author", "tail", "figure"))
+_FORMS = ("lead", "at", "ticker", "author", "tail", "figure")
+_leads, _at, _tickers, _signed, _tailed, _figures = map(_marked, _FORMS)
 
 
 def _ticker(tokens: Sequence[Token]) -> Found:
@@ -170,7 +172,9 @@ def _lead_lines(tokens: Sequence[Token]) -> Found:
     kin = {
         shape
         for shape, number in shapes.items()
-        if shape[0] == style or (shape[1] == joint and joint in {":", "-"}) or number * 4 >= count
+        if (shape[0] == style and (shape != _DOTTED or joint == " "))
+        or (shape[1] == joint and joint in {":", "-"})
+        or number * 4 >= count
     }
     alike = [(place, stamp) for place, mark, stamp in leads if (stamp.style, mark.joint) in kin]
     alike += [
@@ -181,10 +185,22 @@ def _lead_lines(tokens: Sequence[Token]) -> Found:
     ]
     places = without_agenda(tokens, sorted(alike, key=lambda one: one[0]))
     minutes = [stamp.minute for place, stamp in alike if place in places and stamp.has_clock]
-    if (joint == " " and len(places) < 2) or share_in_order(minutes) < _ORDERLY:
+    # "14.40 Gates open" may be a price as well.
+    few, orderly = (_FEWEST_ITEMS, _CLEARLY_ORDERLY) if (style, joint) == _DOTTED else (2, _ORDERLY)
+    if (joint == " " and len(places) < few) or share_in_order(minutes) < orderly:
         return Found([], 0)
     parted = joint in {":", "-"} or any(stamp.zone for _, stamp in alike)
     return Found([_opening(p, tokens[p]) for p in sorted(places)], (_PARTED if parted else _UNPARTED) * len(places))
+
+
+def _at_lines(tokens: Sequence[Token]) -> Found:
+    """``At 9 p.m., the gates were shut.``: prose, unless most of the page is written so, in one direction."""
+    found = _at(tokens)
+    texts = sum(token.kind is Kind.TEXT for token in tokens[found[0][0] :]) if found else 0
+    ordered = share_in_order([stamp.minute for _, _, stamp in found]) >= _CLEARLY_ORDERLY
+    if len(found) < _FEWEST_ITEMS or len(found) * 2 < texts or not ordered:
+        return Found([], 0)
+    return Found([Opening(p, stamp, tokens[p].text[:40], mark.after) for p, mark, stamp in found], float(len(found)))
 
 
 def _items(tokens: Sequence[Token]) -> Found:
@@ -220,6 +236,7 @@ GRAMMARS = (
     Grammar("tailed", _tailed_lines, inline=True),
     Grammar("signed", _author_lines, inline=True),
     Grammar("time-and-text", _lead_lines, inline=True),
+    Grammar("at-a-clock", _at_lines, inline=True),
     Grammar("numbered", _items, inline=True, timed=False),
 )
 HEADLINES = Grammar("headlines", lambda tokens: Found(find_headlines(tokens), 1), timed=False)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LONGEST = 300
 _LONGEST_UNSURE = 160
 # What ends a sentence ends no headline; "?" and "!" may end either.
-_SENTENCE = re.compile(r"[.:;,…][\"”’')\]]*$")
+_SENTENCE = re.compile(r"[.:;,…。][\"”’')\]]*$")
 _INITIALS = re.compile(r"(?:\b[^\W\d_]\.)+$")
 _NO_HEADLINE = re.compile(
     r"[•‣◦●▪*(\[–—-]|.*(?:\)|\]|Credit\.\.\.|Photograph: |/[A-Z][\w ]+)$|image:|caption ?:", re.IGNORECASE

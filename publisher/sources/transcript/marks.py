@@ -13,7 +13,7 @@ from typing import Literal
 from publisher.sources.transcript.bylines import is_name
 from publisher.sources.transcript.stamps import LONGEST, Stamp, read_stamp, scan
 
-Form = Literal["lead", "ticker", "author", "dateline", "number", "tail", "figure"]
+Form = Literal["lead", "at", "ticker", "author", "dateline", "number", "tail", "figure"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Mark:
 
 
 _ITEM = re.compile(
-    r"(?:[•‣◦●▪*–—-] |#{1,6} )?(?:\*\*|[\[(])?(?:(?P<number>[0-9]{1,4})[.)] )?"
+    r"(?:[•‣◦●▪*|–—-] |#{1,6} )?(?:\*\*|[\[(])?(?:(?P<number>[0-9]{1,4})[.)] )?"
     r"(?:(?:Update|UPDATE|Posted|Ore|Alle ore|(?:Original|ORIGINAL)(?: (?:story|post|report|STORY|POST|REPORT))?|"
     r"(?P<at>At))[:,]? (?=[0-9]))?"
 )
@@ -65,7 +65,7 @@ def find_mark(text: str) -> Mark | None:
     first = text[0]
     if first == "+" or text.startswith(("•• ", "***", "###")):
         return _ticker(text)
-    if first.isdigit() or first in "•‣◦●▪*–—-([#" or first.isalpha():
+    if first.isdigit() or first in "•‣◦●▪*|–—-([#" or first.isalpha():
         return (
             _lead(text)
             or _number(text)
@@ -84,7 +84,9 @@ def ends_in_stamp(text: str) -> bool:
 
 
 def _lead(text: str) -> Mark | None:
-    """Read a line that begins with a moment."""
+    """Read a line that begins with a moment; of a table's row, without the last bar."""
+    if text[0] == "|":
+        text = text.rstrip("| ")
     may = _DIGIT.search(text, 0, 40) or "ago" in text[:30] or "just now" in text[:20]
     item = _ITEM.match(text) if may else None
     found = scan(text, item.end(), before_words=True) if item else None
@@ -104,6 +106,8 @@ def _lead(text: str) -> Mark | None:
     else:
         fits = bool(item["number"] and parted)
     said = "" if glued else "-" if parted in {"–", "—"} else parted or " "
+    if item["at"] and parted == "," and not fits:
+        return Mark("at", stamp, "", text, parted)
     return Mark("lead", stamp, "", after, said, int(item["number"]) if item["number"] else None) if fits else None
 
 
@@ -116,7 +120,7 @@ def _may_follow_a_space(stamp: Stamp, after: str) -> bool:
     """Tell whether a stamp without colon or dash may open a text: ``10:01 text`` yes, ``2010 text`` hardly."""
     if after[0].islower():
         return stamp.style == "colon" or stamp.zone is not None
-    return stamp.style in {"halves", "colon", "uhr", "ago"} or stamp.zone is not None or stamp.style == "bare"
+    return stamp.style in {"halves", "colon", "uhr", "ago", "bare"} or stamp.zone is not None or after[0].isupper()
 
 
 def _number(text: str) -> Mark | None:

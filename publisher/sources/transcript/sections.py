@@ -38,7 +38,10 @@ def cut(tokens: list[Token], choice: Choice, notes: Notes) -> tuple[list[Token],
     Returns:
         The tokens above the first post, and the posts in the order of the page.
     """
-    openings = _without_repeats(tokens, choice.openings, notes)
+    openings = choice.openings
+    if not choice.grammar.inline and _stand_below(tokens, openings):
+        tokens, openings = _turned(tokens, openings)
+    openings = _without_repeats(tokens, openings, notes)
     for opening in openings:
         _fold_announcement(tokens, opening, notes)
     habits = find_habits(tokens, openings, inline=choice.grammar.inline)
@@ -61,6 +64,29 @@ def cut(tokens: list[Token], choice: Choice, notes: Notes) -> tuple[list[Token],
         above = _mark_above(tokens[opening.place : end])
         sections.append(section)
     return header, sections
+
+
+def _stand_below(tokens: list[Token], openings: list[Opening]) -> bool:
+    """Tell whether moments close their posts: each is glued to a text above, and under the last stands nothing."""
+    closed = all(
+        opening.stamp
+        and tokens[opening.place - 1 if opening.place else 0].kind is Kind.TEXT
+        and all(token.kind is Kind.BLANK for token in tokens[opening.place + 1 : opening.place + 2])
+        for opening in openings
+    )
+    return closed and len(openings) > 1 and all(t.kind is not Kind.TEXT for t in tokens[openings[-1].place + 1 :])
+
+
+def _turned(tokens: list[Token], openings: list[Opening]) -> tuple[list[Token], list[Opening]]:
+    """Set each moment above the post that it closes; the first post is what stands on the lines right above it."""
+    first = openings[0].place
+    while first and tokens[first - 1].kind is not Kind.BLANK:
+        first -= 1
+    turned, moved = tokens[:first], []
+    for start, opening in zip([first, *(one.place + 1 for one in openings)], openings, strict=False):
+        moved.append(replace(opening, place=len(turned)))
+        turned += [tokens[opening.place], *tokens[start : opening.place]]
+    return turned + tokens[openings[-1].place + 1 :], moved
 
 
 def _without_repeats(tokens: list[Token], openings: list[Opening], notes: Notes) -> list[Opening]:

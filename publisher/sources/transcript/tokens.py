@@ -89,12 +89,15 @@ FURNITURE = {
 # What pages say of themselves, in the languages of ``dates``: "Publié le …, mis à jour le …".
 _PAGE_LABEL = re.compile(
     r"(?<![^\W_])(?:(?P<update>(?:last |page |zuletzt |laatste? )?"
-    r"(?:updated?|modified|aktualisiert|stand|mis à jour|actualizado|actualización|aggiornato|bijgewerkt|atualizado))"
-    r"|(?:first |initially )?(?:published|publié|publicado|pubblicato|gepubliceerd|veröffentlicht))"
-    r"(?: (?:at|on|am|le|el|il|op|em|om|às|alle))*:? ",
+    r"(?:updated?|modified|aktualisiert|stand|mis à jour|actualizado|actualización|aggiornato|bijgewerkt|atualizado|"
+    r"oppdatert|opdateret|uppdaterad))"
+    r"|(?:first |initially )?(?:published|publié|publicado|pubblicato|gepubliceerd|veröffentlicht|publisert|publicerad|"
+    r"offentliggjort))"
+    r"(?: (?:at|on|am|le|el|il|op|em|om|às|alle|den))*:? ",
     re.IGNORECASE,
 )
-_STEMS = ("updat", "modif", "publ", "pubbl", "stand", "aktual", "actual", "mis à", "aggior", "bijge", "veröff", "atual")
+_STEMS = ("updat", "modif", "publ", "pubbl", "stand", "aktual", "actual", "mis à", "aggior", "bijge", "veröff", "atual",
+          "oppdat", "opdat", "uppdat", "offentl")  # fmt: skip
 """Of the labels: one of these is in each, and in few other lines."""
 _PARTING = " ,;|·–—-"
 _DIGIT = re.compile(r"[0-9]")
