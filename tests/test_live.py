@@ -287,3 +287,26 @@ async def test_an_empty_story_fills_as_posts_are_written(tmp_path):
             await expect(page.locator("article").first).to_contain_text(title)
         await expect(page.locator("#nothing")).to_be_hidden()
         await browser.close()
+
+
+async def test_a_finished_story_is_watched_from_the_beginning_at_ones_own_time(tmp_path):
+    source, config = tmp_path / "a-day.txt", tmp_path / "config.toml"
+    source.write_text(transcript(5, minutes=2), "utf-8")
+    config.write_text(
+        f'[server]\nport = 0\n[log]\nurl = "memory:"\n[channels.a-day]\nmode = "archive"\nsource = "{source}"\n'
+    )
+    with publishing("serve", "--config", config) as publisher:
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+            page = await browser.new_page()
+            await page.goto(publisher.root)
+            await expect(page.locator("article")).to_have_count(5)
+            await page.get_by_text("Watch it from the beginning").click()
+            await page.wait_for_url("**/?rerun=2*Z&speed=60")  # not "now": a reload goes on where it stands
+            await expect(page.locator("h1")).to_contain_text("(rerun)")
+            assert await page.locator("article").count() < 5
+            await page.reload()
+            await expect(page.locator("article").first).to_contain_text("Post number 4")
+            await expect(page.locator("#status")).to_have_text("The replay has ended")
+            await expect(page.locator("article")).to_have_count(5)
+            await browser.close()

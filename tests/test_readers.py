@@ -7,10 +7,11 @@ import os
 import shutil
 import sqlite3
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 import reader
-from channels import open_room
+from channels import NOW, open_room
 from making import make_post
 
 from shared.event import PostEvent
@@ -283,3 +284,17 @@ async def test_a_replay_in_the_dates_of_the_story_unfolds_as_well(tmp_path, kind
             await follower.poll()
             assert sorted(follower.titles()) == about(*range(1, number))
             await room.post(f"p{number}")
+
+
+@every_reader
+async def test_a_reader_that_polls_a_rerun_gets_what_it_has_released(tmp_path, kind, form):
+    moment = NOW + timedelta(hours=1)
+    async with open_room(mode="archive", timestamps="original", now=lambda: moment) as room:
+        await room.say(*(PostEvent(post=make_post(f"p{n}", n, title=f"About p{n}")) for n in range(1, 6)))
+        rerun = f"?rerun={moment.isoformat().replace('+00:00', 'Z')}&speed=60"
+        follower = kind(tmp_path, f"{room.root}feed.{form}{rerun}")
+        await follower.subscribe()
+        for number in (1, 2, 4, 5):
+            moment = NOW + timedelta(hours=1, seconds=number - 1)
+            await follower.poll()
+            assert sorted(follower.titles()) == about(*range(1, number + 1))
