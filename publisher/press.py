@@ -169,6 +169,9 @@ class Press:
         before, kept = self.shelf.head, 0
         for logged in batch:
             was = self._tags_of(logged)
+            match logged.event:
+                case DeleteEvent(id=slug, withdrawn=True):
+                    self._withdraw(slug, frames)
             self.shelf.file([logged])
             if self.shelf.history.take != self._take:
                 self._frames.keep(frames[kept:], before)
@@ -180,6 +183,15 @@ class Press:
                 self.announced = max(self.announced, logged.released_at)
         self._frames.keep(frames[kept:], before)
         return frames
+
+    def _withdraw(self, slug: str, waiting: Sequence[EncodedFrame]) -> None:
+        """Give what a post ever said to nobody any more, before the library forgets which events that was."""
+        events = self._frames.of(slug)
+        self._frames.blank(events)
+        self._fanout.blank(events)
+        for frame in waiting:
+            if frame.seq in events:
+                frame.blank()
 
     async def frames_after(self, cursor: int, most: int) -> list[EncodedFrame]:
         """Give the next frames after ``cursor``, up to where the press stands, that hold about ``most`` bytes.
@@ -199,6 +211,10 @@ class Press:
             return []
         head = self.shelf.head
         frames = [self.frame(logged, was_unknown=True) for logged in page if logged.seq <= head]
+        standing = self._frames.standing(cursor, head)
+        for frame in frames:
+            if frame.tags is not None and frame.seq not in standing:
+                frame.blank()  # withdrawn since
         self._frames.keep(frames, cursor)
         return frames
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import zlib
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
@@ -96,9 +97,10 @@ async def newsroom(routes=(), limits=Limits(), **options):  # noqa: B008 frozen
 class Listener:
     """A client of its own making: one connection, frames as they come."""
 
-    def __init__(self, room, query="", *, last="", version="1.1", buffer=None, headers=""):
+    def __init__(self, room, query="", *, last="", version="1.1", buffer=None, headers="", gzip=False):
         self.room, self.query, self.last, self.version, self.buffer = room, query, last, version, buffer
-        self.more = headers
+        self.more = headers + ("Accept-Encoding: gzip\r\n" if gzip else "")
+        self.unpack = zlib.decompressobj(zlib.MAX_WBITS | 16) if gzip else None
         self.frames = []
 
     async def __aenter__(self):
@@ -121,7 +123,17 @@ class Listener:
         self.writing.transport.abort()
 
     async def piece(self):
-        """Read one chunk, or some bytes where the answer is not chunked; empty at the end."""
+        """Read one chunk, or some bytes where the answer is not chunked, unpacked; empty at the end."""
+        piece = await self.packed()
+        while piece and self.unpack:
+            text = self.unpack.decompress(piece)
+            if text:
+                return text
+            piece = await self.packed()  # that was the header
+        return piece
+
+    async def packed(self):
+        """Read the same as it came."""
         if "transfer-encoding" not in self.headers:
             return await self.reading.read(4096)
         size = int(await self.reading.readline(), 16)

@@ -94,8 +94,7 @@ async def test_who_comes_back_from_far_away_gets_just_what_went_out(tmp_path, qu
                 del out[slug]
                 await room.say(DeleteEvent(id=slug, story_time=NOW))
         await room.pressed(await room.clock("paused"))
-        room.channel.fanout.ring.begin(room.channel.fanout.head)
-        room.log.read = None  # nothing is made again
+        reading(room, None)  # nothing is made again
         assert await went_out() == await there
 
 
@@ -117,6 +116,27 @@ async def test_what_was_kept_under_other_settings_or_has_a_gap_is_made_anew_and_
         await room.channel.prune(20)
         assert [frame.seq for frame in frames.after(280, 10**9, 300)] == list(range(281, 301))
         assert not frames.after(279, 10**9, 300)
+
+
+@pytest.mark.parametrize("kept", ["in the ring", "as frames", "in the log"])
+async def test_what_was_withdrawn_is_given_to_nobody_who_comes_back(tmp_path, kept):
+    async with newsroom(library=tmp_path / "library") as room:
+        await room.posts(3)
+        secret = make_post("p1", content_html="<p>A secret.</p>", facts={"revision": 2}, date_modified=NOW)
+        await room.say(UpdateEvent(post=secret), DeleteEvent(id="p1", story_time=NOW, withdrawn=True))
+        await room.pressed(await room.posts(1))
+        if kept != "in the ring":
+            room.channel.fanout.ring.begin(6)
+        if kept == "in the log":
+            room.channel.press.shelf.frames().begin("other")
+        for gzip in (False, True):
+            async with Listener(room, "?tag=harbour", last=room.position(1), gzip=gzip) as listener:
+                await listener.upto(6)
+            assert [(f.event, f.id) for f in listener.frames] == [
+                ("post", room.position(3)),
+                ("delete", room.position(5)),
+                ("post", room.position(6)),
+            ]
 
 
 def reading(room, before):

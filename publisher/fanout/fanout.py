@@ -14,7 +14,7 @@ from publisher.fanout.ring import Ring
 from shared.sse import HEARTBEAT, encode_comment, encode_retry
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+    from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Sequence
 
     from publisher.fanout.form import Form
     from publisher.fanout.frames import EncodedFrame, Sieve
@@ -46,6 +46,10 @@ class Backlog(Protocol):
 
     def take(self, reader: Reader) -> None:
         """Take a reader who is ready to be given more; bring it to where ``Fanout.place`` can let it take part."""
+        ...
+
+    def forget(self) -> None:
+        """Keep nothing for readers to come: a post was withdrawn."""
         ...
 
 
@@ -112,6 +116,12 @@ class Fanout:
         for group in self._groups.values():
             self._due.setdefault(group)  # those who have not had their turn keep it
         self._set_turn()
+
+    def blank(self, seqs: Collection[int]) -> None:
+        """Give the events ``seqs`` of a post that was withdrawn to nobody any more."""
+        self.ring.blank(seqs)
+        if self.backlog is not None:
+            self.backlog.forget()
 
     def offer(self, reader: Reader, data: bytes, events: int) -> bool:
         """Write to one reader who is ready; tell whether it takes more. If not, it is placed once it does."""

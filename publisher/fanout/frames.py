@@ -44,6 +44,10 @@ class EncodedFrame:
     born: float = 0.0
     _deflated: bytes = field(default=b"", init=False, repr=False, compare=False)
 
+    def blank(self) -> None:
+        """Leave nothing of it but its place: the post was withdrawn, and nobody is given it any more."""
+        self.body = self.removal = self.arrival = self._deflated = b""
+
     def through(self, sieve: Sieve | None) -> bytes:
         """Give the bytes for a reader with this sieve; empty if the event does not concern it."""
         if sieve is None or self.kind in {"reset", "clock"}:

@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from publisher.fanout.frames import EncodedFrame
 
@@ -62,6 +62,13 @@ class Ring:
         if self._gone * 8 > len(self._frames):
             del self._frames[: self._gone]
             self._gone = 0
+
+    def blank(self, seqs: Collection[int]) -> None:
+        """Blank the frames of a post that was withdrawn."""
+        for frame in self._frames:
+            if frame.seq in seqs:
+                self._bytes -= len(frame.body) if frame.seq > self.floor else 0
+                frame.blank()
 
     def after(self, cursor: int, most: int, *, single: bool = False) -> list[EncodedFrame]:
         """Give the frames after ``cursor``, which is not below ``floor``: as many as hold ``most`` bytes, or one."""

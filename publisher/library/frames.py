@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from publisher.fanout import EncodedFrame
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from publisher.library.stacks import Stacks
 
@@ -93,6 +93,25 @@ class Frames:
                 break
         rows.close()
         return frames
+
+    def of(self, slug: str) -> set[int]:
+        """List the events that brought a version of a post, up to now."""
+        rows = self._stacks.execute("SELECT seq FROM version WHERE take = ? AND slug = ?", (self._take, slug))
+        return {seq for (seq,) in rows}
+
+    def standing(self, first: int, last: int) -> set[int]:
+        """List the events from ``first`` to ``last`` whose posts were not withdrawn since."""
+        rows = self._stacks.execute(
+            "SELECT seq FROM version WHERE take = ? AND seq BETWEEN ? AND ?", (self._take, first, last)
+        )
+        return {seq for (seq,) in rows}
+
+    def blank(self, seqs: Iterable[int]) -> None:
+        """Leave nothing of frames but their places: their post was withdrawn."""
+        for seq in seqs:
+            self._stacks.execute(
+                "UPDATE frame SET body = x'', removal = NULL WHERE take = ? AND seq = ?", (self._take, seq)
+            )
 
     def forget(self, upto: int) -> bool:
         """Delete some frames up to ``upto``: the log has forgotten them. True if there may be more to delete."""

@@ -61,6 +61,11 @@ class Backlog:
         if self._serving is None:
             self._serving = asyncio.create_task(self._serve(), name=f"backlog of {self._channel.name}")
 
+    def forget(self) -> None:
+        """Keep nothing for readers to come: a post was withdrawn."""
+        self._pages.clear()
+        self._pieces.clear()
+
     async def _serve(self) -> None:
         try:
             ends = time.monotonic() + TURN_SECONDS
