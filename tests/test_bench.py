@@ -1,11 +1,14 @@
 """The bench itself: what it counts is what was sent, with readers in C and in Python."""
 
+import re
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from tests.bench import client
+from tests.bench.__main__ import BENCHES
 from tests.bench.contest import CASES, contest
 
 CASE = replace(CASES["steady"], readers=20, events=20, pause=0, contenders=("newsreel, POST, log on disk",))
@@ -24,3 +27,8 @@ def test_every_event_is_counted_at_every_reader(readers):
     assert figures["lost or twice"] == [0, 0]
     assert all(0 < p50 <= p99 for p50, p99 in zip(figures["p50 ms"], figures["p99 ms"], strict=True))
     assert all(spent > 0 for spent in figures["CPU µs"])
+
+
+def test_every_bench_is_described():
+    described = (Path(__file__).parent.parent / "docs/bench.md").read_text()
+    assert [name for name in BENCHES if not re.search(rf"^\| [^|]*`{name}`", described, re.MULTILINE)] == []
