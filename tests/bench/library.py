@@ -40,10 +40,10 @@ CONFIG = '[server]\nport = 0\n[log]\nurl = "sqlite:{log}"\n[channels.bench]\nmod
 class Story:
     """A channel over a log and a library on the disk."""
 
-    def __init__(self, store: LogStore, library: Library, posts: int) -> None:
+    def __init__(self, store: LogStore, library: Library) -> None:
         self._store = store
         self._library = library
-        self._next = posts
+        self._next = 0
         address = Address.of(f"https://news.example/{NAME}/", NAME, "news.example", date(2023, 1, 31))
         billing = Billing("A long story", "live", "en", date(2023, 1, 31), START)
         self.log: EventLog = store.channel(NAME)
@@ -52,11 +52,12 @@ class Story:
         )
 
     @classmethod
-    async def open(cls, path: Path, posts: int) -> Story:
-        """Open a story that ``fill`` wrote."""
+    async def open(cls, path: Path) -> Story:
+        """Open a story that ``fill`` wrote, and that an earlier run may have added to."""
         store = await open_store(str(path))
-        story = cls(store, Library.open(library_path(str(path)), store.epoch), posts)
+        story = cls(store, Library.open(library_path(str(path)), store.epoch))
         await story.channel.press.catch_up()
+        story._next = story.channel.press.shelf.releases
         return story
 
     async def release(self, *, edit: bool) -> dict[str, float]:
@@ -146,7 +147,7 @@ async def measure(folder: Path, posts: int, releases: int) -> bool:
     for size, path in paths.items():
         if not path.exists():
             print(f"{size:,} posts were written in {await fill(path, size):.0f} s", flush=True)
-    stories = {size: await Story.open(path, size) for size, path in paths.items()}
+    stories = {size: await Story.open(path) for size, path in paths.items()}
     found: dict[int, list[dict[str, float]]] = {size: [] for size in sizes}
     for turn in range(releases):
         for size in sizes:
