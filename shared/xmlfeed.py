@@ -54,6 +54,7 @@ def read_xml_feed(data: bytes, content_type: str | None, url: str) -> Feed:
         "home_page_url": next((link.href for link in links if link.rel == "alternate" and _is_page(link)), None),
         "feed_url": by_rel.get("self"),
         "description": _plain(about.get("subtitle_detail")),
+        "authors": [{"name": who.get("name"), "url": who.get("href")} for who in about.get("authors", ())],
         "language": about.get("language"),
         "_newsreel": ({"replay": replay} if (replay := _replay(about)) else {}) if own else None,
     }

@@ -196,3 +196,10 @@ def test_any_json_is_read_or_refused(values, event):
         options = Options(missing_times="interpolate", date=datetime(2024, 9, 1, tzinfo=UTC).date())
         lines = "\n".join(json.dumps(value) for value in [*values, *envelopes, *dated])
         report(read(lines.encode(), "x", format="jsonl", options=options))
+
+
+def test_what_became_of_a_post_is_told_after_it_though_the_newest_stands_first():
+    item = '{"id":"%s","title":"T","content_text":"%s","date_published":"2024-09-01T%s:00:00Z"%s}'
+    update = item % ("a", "Changed.", 10, ',"_newsreel":{"revision":2}')
+    lines = [item % ("b", "Second.", 11, ""), item % ("a", "First.", 10, ""), f'{{"event":"update","data":{update}}}']
+    assert [told.event.kind for told in reading_of("\n".join(lines)).told] == ["post", "update", "post"]

@@ -210,8 +210,8 @@ def read(text: str, name: str, options: Options) -> Reading:
 
 
 def _order(one: Told, sign: int) -> tuple[datetime, bool, int]:
-    """Sort by story time; what became of a post stands below it, as the lines have it."""
-    is_change = not isinstance(one.event, PostEvent)
+    """Sort by story time, then as the lines have it; what became of a post is below it, though the newest be first."""
+    is_change = sign < 0 and not isinstance(one.event, PostEvent)
     return one.event.story_time, is_change, (one.line or 0) * (1 if is_change else sign)
 
 
