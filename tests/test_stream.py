@@ -333,6 +333,24 @@ async def test_a_log_that_fails_is_told_in_one_line_and_as_a_problem(caplog):
         assert [record.exc_info for record in caplog.records] == [None, None]
 
 
+async def test_a_reader_who_cannot_be_served_leaves_the_others_unharmed(caplog):
+    async with newsroom() as room:
+        await room.pressed(await room.posts(20))
+        room.channel.fanout.ring.begin(20)
+        frames_after = room.press.frames_after
+
+        async def fail(cursor, most):
+            if cursor == 5:
+                raise RuntimeError("a fault of ours")
+            return await frames_after(cursor, most)
+
+        room.press.frames_after = fail
+        async with Listener(room, last=room.position(5)), Listener(room, last=room.position(7)) as other:
+            assert seqs(await other.upto(20)) == list(range(8, 21))
+            await soon(lambda: room.channel.fanout.counts.closed == {"failed": 1})
+        assert "a fault of ours" in caplog.text
+
+
 async def test_documents_that_a_clock_changed_are_sent_again():
     async with newsroom() as room, ClientSession(f"http://127.0.0.1:{room.port}") as session:
         await room.clock()

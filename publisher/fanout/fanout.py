@@ -140,19 +140,20 @@ class Fanout:
         """Write for a while, then let others have the loop."""
         self._turn_is_set = False
         ends = time.monotonic() + TURN_SECONDS
-        while self._due:
-            group = next(iter(self._due))
-            del self._due[group]
-            if not group.give(self, ends):
-                self._due[group] = None  # the others first, next time
-            if time.monotonic() >= ends:
-                break
-        else:
+        try:
+            while self._due:
+                group = next(iter(self._due))
+                del self._due[group]
+                if not group.give(self, ends):
+                    self._due[group] = None  # the others first, next time
+                if time.monotonic() >= ends:
+                    return
             while self._chores and time.monotonic() < ends:
                 if next(self._chores[0], self) is self:
                     self._chores.popleft()
-        if self._due or self._chores:
-            self._set_turn()
+        finally:
+            if self._due or self._chores:
+                self._set_turn()
 
     # Coming and going.
 

@@ -16,7 +16,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from publisher.fanout import TURN_SECONDS
-from publisher.log.contract import LogError
+from shared.errors import NewsreelError
 from shared.sse import encode_frame
 
 if TYPE_CHECKING:
@@ -75,9 +75,12 @@ class Backlog:
                     continue
                 try:
                     await self._bring_forward(reader)
-                except LogError as error:
+                except NewsreelError as error:
                     logger.error("cut a reader of %s off: %s", self._channel.name, error)  # noqa: TRY400 one line
                     self._fanout.dismiss(reader, "failed")
+                except Exception:
+                    logger.exception("cut a reader of %s off", self._channel.name)
+                    self._fanout.dismiss(reader, "failed")  # the others are not to suffer
                 if time.monotonic() >= ends:
                     await asyncio.sleep(0)
                     ends = time.monotonic() + TURN_SECONDS
