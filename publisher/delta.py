@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from publisher.library.history import MOST_TOMBSTONES
 from shared.event import Position
 
 if TYPE_CHECKING:
@@ -31,18 +32,16 @@ def delta(snapshot: Snapshot, shelf: Shelf, after: int, size: int) -> Snapshot |
     reset = shelf.last_reset
     if after > shelf.head or (reset is not None and reset[0] > after):
         return None
-    had = shelf.at(after).window(size)
-    buried = {filed.slug for filed in shelf.tombstones(size) if filed.seq > after}
-    # What was withdrawn since is forgotten, also that the reader had it, and that so many older posts were not shown.
-    unsure = len(buried - {filed.slug for filed in had})
-    had = had[: len(had) - unsure]
+    then = shelf.at(after)
+    if shelf.releases - then.releases >= size or len(shelf.tombstones(size)) >= MOST_TOMBSTONES:
+        return None  # a tombstone that was put up since may not stand any more
+    had = then.window(size)
+    # What was withdrawn since is forgotten, also that it stood where the oldest of these now seem to have stood.
+    had = had[: max(len(had) - shelf.withdrawals(after), 0)]
     known = {filed.seq for filed in had}
     fresh = tuple(post for post in snapshot.posts if _seq(post.newsreel.position) not in known)
     if snapshot.posts and len(fresh) == len(snapshot.posts):
         return None
-    for filed in had:
-        if filed.slug not in buried and _is_gone(shelf, filed.slug):
-            return None
     return replace(
         snapshot,
         posts=fresh,
@@ -50,11 +49,6 @@ def delta(snapshot: Snapshot, shelf: Shelf, after: int, size: int) -> Snapshot |
         complete=False,
         older=None,
     )
-
-
-def _is_gone(shelf: Shelf, slug: str) -> bool:
-    filed = shelf.find(slug)
-    return filed is None or filed.deleted
 
 
 def _seq(position: str | None) -> int:

@@ -107,6 +107,7 @@ class Life:
             await self.room.delete(slug)
         elif what == "withdraw" and self.out:
             slug = self.out.pop(pick % len(self.out))
+            self.gone.append(slug)
             await self.room.say(DeleteEvent(id=slug, story_time=NOW, withdrawn=True))
         elif what == "again" and self.gone:
             await self._post(self.gone.pop(pick % len(self.gone)))
@@ -202,6 +203,33 @@ async def test_who_cannot_be_told_what_is_new_is_sent_it_all(room):
     assert (await room.get("feed.atom", **{"A-IM": "feed", "If-None-Match": tag}))[0] == 226
     await room.reset()  # what was sent counts no more
     assert (await room.get("feed.atom", **{"A-IM": "feed", "If-None-Match": tag}))[0] == 200
+
+
+async def test_no_post_stays_whose_tombstone_went_before_the_reader_came_back():
+    async with open_room(window=4) as room:
+        await room.post("a", "b", "c")
+        reader = Reader(lambda path, headers: room.get(path, **headers))
+        await reader.poll()
+        await room.post("d")
+        await room.delete("a")
+        await room.say(DeleteEvent(id="b", story_time=NOW, withdrawn=True))
+        await room.delete("d")
+        await room.post("e", "f", "g", "h")
+        await room.delete("e")
+        assert await reader.poll() == 200
+        assert [entry.rpartition("/")[2] for entry in reader.entries] == ["h", "g", "f", "c"]
+
+
+async def test_a_post_that_moves_up_into_the_window_is_sent_whatever_was_withdrawn_meanwhile():
+    async with open_room(window=4) as room:
+        await room.post("z", "a", "b", "c", "w")
+        reader = Reader(lambda path, headers: room.get(path, **headers))
+        await reader.poll()  # it has a, b, c and w
+        await room.say(DeleteEvent(id="w", story_time=NOW, withdrawn=True))
+        await room.post("w")
+        await room.delete("b")
+        assert await reader.poll() == 226
+        assert {entry.rpartition("/")[2] for entry in reader.entries} == {"z", "a", "c", "w"}
 
 
 async def test_the_tag_of_each_coding_leads_to_the_delta(room):

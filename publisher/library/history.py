@@ -133,6 +133,13 @@ class History:
         ).fetchall()
         return [self._version(seq) for (seq,) in rows]
 
+    def withdrawals(self, after: int) -> int:
+        """Count the withdrawals after the event ``after``, also of posts that have come again since."""
+        row = self._execute(
+            "SELECT count(*) FROM version WHERE take = ? AND seq > ? AND withdrawn", (self.take, after)
+        ).fetchone()
+        return int(row[0])
+
     def authors(self, upto: int = NOW) -> tuple[Author, ...]:
         """List the authors of the posts that were out, each once, in order of first appearance."""
         # One look into an index an author: how many posts each has written costs nothing.

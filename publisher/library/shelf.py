@@ -331,6 +331,10 @@ class Shelf:
         """List the tombstones, newest first; each stands until ``size`` further posts have been released."""
         return self.history.tombstones(size)
 
+    def withdrawals(self, after: int) -> int:
+        """Count the withdrawals after the event ``after``, also of posts that have come again since."""
+        return self.history.withdrawals(after)
+
     def authors(self) -> tuple[Author, ...]:
         """List the authors of the posts that are out, each once, in order of first appearance."""
         if self._authors is None:
