@@ -22,7 +22,7 @@ $(STAMP): requirements/dev.txt pyproject.toml
 
 # What some tests drive: a browser and feed readers. Tests whose tool is missing say so and are skipped.
 tools:
-	@missing=""; for tool in chromium curl newsboat r2e:rss2email sfeed_update:sfeed; do command -v $${tool%:*} >/dev/null || missing="$$missing $${tool#*:}"; done; \
+	@missing=""; for tool in cc:build-essential chromium curl newsboat r2e:rss2email sfeed_update:sfeed; do command -v $${tool%:*} >/dev/null || missing="$$missing $${tool#*:}"; done; \
 	if [ -z "$$missing" ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "installing$$missing"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
