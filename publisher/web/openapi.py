@@ -11,7 +11,20 @@ from pydantic.json_schema import models_json_schema
 from publisher.control import Control
 from shared import __version__
 from shared.post import Post, encode_json
-from shared.wire import ATOM, EVENT_STREAM, HTML, JSON_FEED, JSON_FEED_VERSION, OPML, PROBLEM, RSS, XML, Clock, Deletion
+from shared.wire import (
+    ATOM,
+    EVENT_STREAM,
+    HTML,
+    JSON_FEED,
+    JSON_FEED_VERSION,
+    OPML,
+    PROBLEM,
+    RSS,
+    XML,
+    Clock,
+    Deletion,
+    Standing,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -123,13 +136,13 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         gives={JSON: "Post"},
         token=True,
     ),
-    ("GET", "/{channel}/clock"): Operation("How a replay stands", (JSON,), refuses=(404,), gives={JSON: "Clock"}),
+    ("GET", "/{channel}/clock"): Operation("How a replay stands", (JSON,), refuses=(404,), gives={JSON: "Standing"}),
     ("PATCH", "/{channel}/clock"): Operation(
         "Play, pause, change the speed of a replay, or move it",
         (JSON,),
         refuses=(400, 401, 403, 404, 422),
         takes=(JSON, "Control"),
-        gives={JSON: "Clock"},
+        gives={JSON: "Standing"},
         token=True,
     ),
 }
@@ -258,7 +271,7 @@ def _ref(schema: str) -> dict[str, str]:
 
 def _schemas() -> dict[str, Any]:
     _, made = models_json_schema(
-        [(Post, "validation"), (Clock, "validation"), (Deletion, "validation"), (Control, "validation")],
+        [(model, "validation") for model in (Post, Clock, Standing, Deletion, Control)],
         by_alias=True,
         ref_template="#/components/schemas/{model}",
     )
