@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
@@ -69,6 +69,7 @@ class Playback:
         self.seqs = line.seqs
         first = self.history.event(line.seqs[0]).story_time if line.seqs else None
         self.timetable = Timetable(rerun, axis(self.history, rerun.max_gap), first, finished=channel.finished)
+        self._zone = first.tzinfo if first is not None else None
         reset, self.withdrawal = shelf.last_reset, self.history.withdrawal()
         self.epoch = rerun.digest(
             channel.log.epoch,
@@ -146,8 +147,18 @@ class Playback:
 
     def clock(self, now: datetime) -> Clock:
         """Tell what the rerun's clock shows."""
-        story_time = self.timetable.story_time(now) or self.channel.press.billing.began or now
-        return Clock(state=self.state(now), speed=self.rerun.speed, story_time=story_time, run=1)
+        return self.clock_at(now, self.state(now))
+
+    def clock_at(self, moment: datetime, state: ClockState) -> Clock:
+        """Tell what it showed at a moment, in the story's zone."""
+        story_time = self.timetable.story_time(moment) or self.channel.press.billing.began or moment
+        return Clock(
+            state=state,
+            speed=self.rerun.speed,
+            story_time=story_time.astimezone(self._zone or UTC),
+            run=1,
+            starts=self.rerun.start if state == "paused" else None,
+        )
 
     def max_age(self, now: datetime) -> int | None:
         """Tell for how many seconds nothing can change what it shows; None where something may at any moment."""
@@ -217,10 +228,8 @@ class Showing(Scene):
     @property
     def clock(self) -> Clock:
         """Give the clock as it was last set: at the start, at the end, or on catching up."""
-        timetable = self._playback.timetable
         set_at = self.changed if self.state in {"ended", "live"} else self._playback.rerun.start
-        story_time = timetable.story_time(set_at) or self.billing.began or self._playback.rerun.start
-        return Clock(state=self.state, speed=self._playback.rerun.speed, story_time=story_time, run=1)
+        return self._playback.clock_at(set_at, self.state)
 
     def title(self, *, over: bool) -> str:
         """Word the title, which says that it is a rerun."""

@@ -119,6 +119,8 @@ class Reruns:
         """Look after a viewer until it is gone; tell it first when to come back if it is cut off, in milliseconds."""
         show = viewer.show
         rerun, name = show.playback.rerun, show.playback.channel.name
+        if not self._shows:
+            self._swept = self._beaten = time.monotonic()  # the loop's clock
         shows = self._shows.setdefault(name, {})
         known = shows.setdefault(rerun, show)
         if known is not show:  # another came first, while this one's head was on its way

@@ -34,7 +34,7 @@ from shared.post import Attachment, Author, Image
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 BEARER = {"Authorization": "Bearer s3cret"}
-CLAIMED = 4711
+CLAIMED = 471108153  # of no digest by chance
 ROOT = "https://news.example"
 STALE = FIRST + timedelta(minutes=777)  # the source says that a post was edited then, and shows only what it became
 RERUN = "rerun=2026-03-02T08:00:00Z&speed=100000"

@@ -205,7 +205,8 @@ async def test_a_rerun_ends_with_its_clock_and_who_has_it_all_is_answered_204():
         asked = query(time.moment, speed=60)
         async with Watcher(room, asked) as watcher:
             await watcher.heard("clock")
-            assert json.loads(watcher.frames[-1].data)["state"] == "playing"
+            clock = json.loads(watcher.frames[-1].data)
+            assert (clock["state"], clock["story_time"]) == ("playing", "2023-01-31T19:42:00-05:00")
             time.pass_(86_400)
             room.site.reruns._ring()
             ended = await watcher.heard("clock")
@@ -224,7 +225,8 @@ async def test_it_waits_for_its_start_and_then_plays():
         feed = await agree(room, asked)
         assert feed["items"] == []
         async with Watcher(room, asked) as watcher:
-            assert json.loads((await watcher.heard("clock")).data)["state"] == "paused"
+            clock = json.loads((await watcher.heard("clock")).data)
+            assert (clock["state"], clock["starts"]) == ("paused", "2026-01-01T13:01:40Z")
             time.pass_(100)
             room.site.reruns._ring()
             assert json.loads((await watcher.heard("clock")).data)["state"] == "playing"
