@@ -110,6 +110,25 @@ def test_the_page_says_that_it_is_a_replay_and_of_when():
     )
 
 
+def again(snapshot):
+    return [text(link) for link in parse(live_page(snapshot)).cssselect(".again a")]
+
+
+def test_who_comes_late_to_a_replay_can_watch_it_from_the_beginning():
+    playing = making.replay()
+    assert again(playing) == ["Watch it from the beginning"]
+    assert again(replace(playing, clock=playing.clock.model_copy(update={"starts": making.RELEASED}))) == []
+
+
+def test_a_rerun_and_a_moment_of_the_story_say_what_they_are():
+    snapshot = making.replay()
+    rerun = replace(snapshot, address=replace(snapshot.address, query="?rerun=2026-03-02T09:00Z"))
+    assert text(parse(live_page(rerun)).cssselect(".mode")[0]) == "Rerun"
+    assert again(rerun) == ["To the story itself"]
+    stood = replace(snapshot, address=replace(snapshot.address, query="?at=21:30", has_stream=False))
+    assert text(parse(live_page(stood)).get_element_by_id("status")) == "As it stood: this page does not change"
+
+
 def test_an_empty_story_says_so():
     page = parse(live_page(making.make_snapshot()))
     nothing = page.get_element_by_id("nothing")

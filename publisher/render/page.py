@@ -96,10 +96,16 @@ def live_page(snapshot: Snapshot) -> bytes:
         "live.html",
         snapshot=snapshot,
         language=snapshot.language,
-        mode=MODES[snapshot.mode],
+        mode=_mode(snapshot),
         stream=stream,
         linked_data=live_blog(snapshot),
     )
+
+
+def _mode(snapshot: Snapshot) -> str:
+    """Word what a page is, for its badge."""
+    address = snapshot.address
+    return "Rerun" if address.query and address.has_stream else MODES[snapshot.mode]
 
 
 def post_page(snapshot: Snapshot, post: Post) -> bytes:
@@ -109,7 +115,7 @@ def post_page(snapshot: Snapshot, post: Post) -> bytes:
         snapshot=snapshot,
         post=post,
         language=snapshot.language,
-        mode=MODES[snapshot.mode],
+        mode=_mode(snapshot),
         linked_data=blog_posting(snapshot, post),
     )
 
