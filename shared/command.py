@@ -92,7 +92,8 @@ def _explained(error: Exception, program: str) -> tuple[str, int]:
     match error:
         case click.UsageError():
             path = error.ctx.command_path if error.ctx else program
-            return f"{error.format_message().rstrip('.')}. See {path} --help.", 2
+            said = error.format_message().rstrip(".")
+            return f"{said}{'' if said.endswith('?') else '.'} See {path} --help.", 2
         case click.ClickException():
             return error.format_message(), 2
         case NewsreelError():

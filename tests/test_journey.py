@@ -327,6 +327,12 @@ def test_an_archive_forgets_nothing_and_can_become_a_replay(tmp_path):
             1,
         ),
         (["replay", EXAMPLES / "moon-landing.txt", "--public-url", "https://a.example/?q=1"], "is no address", 2),
+        (
+            ["replay", EXAMPLES / "moon-landing.txt", "--public-url", "a"],
+            "for '--public-url': 'a' is no web address",
+            2,
+        ),
+        (["reply"], "Did you mean 'replay'? See newsreel-publisher --help.", 2),
         (["export", EXAMPLES / "moon-landing.txt", "--output", "x", "--base-url", "http://["], "is no web address", 2),
     ],
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from publisher.commands.options import reading_options
+from publisher.commands.options import checked, reading_options
 from publisher.commands.progress import progress
 from publisher.config import web_root
 from publisher.export import exporting, write
@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 @click.command(name="export", short_help="Write a source as a static site.")
 @reading_options
 @click.option("--output", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder to write to.")
-@click.option("--base-url", required=True, metavar="URL", help="Where the folder will be found on the web.")
+@click.option(
+    "--base-url",
+    required=True,
+    metavar="URL",
+    callback=checked(web_root),
+    help="Where the folder will be found on the web.",
+)
 @click.option("--title", default="", metavar="TITLE", help="Instead of the source's own.")
 @click.option(
     "--window",
@@ -40,12 +46,8 @@ def export_(wanted: Wanted, output: Path, base_url: str, **options: Any) -> None
     archive channel, without stream and hub. The same source always gives the same bytes. Other files in the folder
     stay as they are.
     """
-    try:
-        base_url = web_root(base_url)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--base-url") from None
     reading = read_sources(wanted)
-    count = asyncio.run(_export(reading, output, base_url, channel_name(wanted.sources[0]), **options))
+    count = asyncio.run(_export(reading, output, web_root(base_url), channel_name(wanted.sources[0]), **options))
     click.echo(f"{len(reading.posts)} posts, {count} files in {output}; its page is index.html")
 
 

@@ -24,7 +24,7 @@ def checked(parse: Callable[[str], object]) -> Callable[[click.Context, click.Pa
         if value is not None:
             try:
                 parse(value)
-            except WhenError as error:
+            except (WhenError, ValueError) as error:
                 raise click.BadParameter(str(error)) from None
         return value
 

@@ -8,7 +8,7 @@ import click
 
 from publisher.commands.options import checked, reading_options
 from publisher.commands.running import run_server
-from publisher.config import arguments
+from publisher.config import arguments, web_root
 from publisher.intake import channel_name, read_sources
 from publisher.token import Token
 from publisher.when import When, parse_duration, parse_speed, parse_start
@@ -69,7 +69,12 @@ if TYPE_CHECKING:
 @click.option("--title", metavar="TITLE", help="Instead of the source's own.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65_535), help="0 takes a free one.")
-@click.option("--public-url", metavar="URL", help="How readers reach this server, if not by host and port.")
+@click.option(
+    "--public-url",
+    metavar="URL",
+    callback=checked(web_root),
+    help="How readers reach this server, if not by host and port.",
+)
 @click.option("--log", default="memory:", show_default=True, metavar="LOG", help="Keep events here: a path, or memory:")
 @click.option(
     "--allow-private-callbacks",
