@@ -166,7 +166,7 @@ class Conductor:
         if clock is not None and clock.seq > since:
             head, reached = head.after(clock, reel), clock.event.story_time
         if last is not None and last.seq > since:
-            reached = last.event.story_time
+            reached = max(reached, last.event.story_time)  # the clock may have been set in the silence after it
             head = replace(head, seq=min(head.seq, last.seq - 1)).after(last, reel)
             if not head.out and head.clock is not None and head.clock.reel == reel.digest:
                 # The newest event is no release of this reel: somebody withdrew a post. So the log is read.

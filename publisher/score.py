@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from publisher.log.contract import Draft
     from publisher.playhead import Playhead
     from publisher.reel import Reel
-    from shared.event import ClockEvent
+    from shared.event import ClockEvent, ClockState
 
 GROUP = 500
 """Most cues in one append, so that a reader's burst and a writer's transaction stay short."""
@@ -53,21 +53,23 @@ def opening(head: Playhead, reel: Reel, score: Score, now: datetime, reached: da
         clock = _at_start(reel, score, now, head.run)
         # With events but no clock the channel was no replay: what it let out is taken back.
         return head.begin_take("seek", clock, now) if head.seq else head.set(clock, now)
+    if was.starts is not None and (was.starts != score.start or was.reel != reel.digest):
+        return head.set(_at_start(reel, score, now, head.run), now)
+    # A speed that a control asked for holds until the settings ask for another one than before.
+    speed = was.speed if _asked(was) == score.speed else score.speed
     if was.reel != reel.digest:
         # Another axis: the source or its settings changed. Elapsed seconds mean something else now.
-        there = ReplayClock(now, reel.elapsed_at(reached), score.speed)
-        return head.begin_take("seek", clock_event(reel, "playing", there, run=head.run, asked=score.speed), now)
-    if was.starts is not None and was.starts != score.start:
-        return head.set(_at_start(reel, score, now, head.run), now)
+        state: ClockState = "paused" if was.state == "paused" else "playing"
+        there = ReplayClock(now, reel.elapsed_at(reached), speed, playing=state == "playing")
+        return head.begin_take("seek", clock_event(reel, state, there, run=head.run, asked=score.speed), now)
     if was.state == "ended":
         return _again(head, reel, ReplayClock(now, score.begin, score.speed), score.speed) if score.loop else []
     if _asked(was) == score.speed:
         return []
-    # The settings ask for another speed than before; a speed that a control asked for holds until they do.
     clock = clock_event(
         reel,
         was.state,
-        ReplayClock.of(was).at_speed(now, score.speed),
+        ReplayClock.of(was).at_speed(now, speed),
         run=head.run,
         asked=score.speed,
         starts=was.starts,

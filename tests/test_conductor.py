@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from making import make_post
 
 from publisher.conductor import Conductor, Score, release_all
+from publisher.control import Control
 from publisher.log.contract import LogError
 from publisher.log.memory import MemoryStore
 from publisher.reel import Reel
@@ -338,3 +339,39 @@ async def test_no_release_is_early_and_none_drifts_however_long_it_plays(speed):
 async def test_a_loop_that_is_held_up_releases_late_but_everything_and_in_order():
     found = await simulated(Reel(posts_at(day_after_day(2_000, seed=7))), 3_600.0, late_by=3.0, seed=8)
     assert 0 <= found["earliest ms"] <= found["max ms"] <= 3_000
+
+
+async def test_a_restart_on_another_axis_keeps_a_pause():
+    log = MemoryStore().channel("c")
+    conductor = Conductor(reel_of(0, 1, 60), Score(speed=60), log)
+    await conductor.open(NOW)
+    await conductor.release(NOW + seconds(2))
+    await conductor.control(Control(state="paused"), lambda: NOW + seconds(2))
+    again = Conductor(reel_of(0, 1, 60, max_gap=timedelta(minutes=5)), Score(speed=60), log)
+    await again.open(NOW + seconds(10))
+    assert await again.release(NOW + seconds(3_600)) is None
+    assert clocks(await everything(log)) == ["playing", "paused", "paused"]
+    standing = again.standing(NOW + seconds(3_600))
+    assert standing.story_time == make_post("p0", 2).story_time, "in the silence after p1, where it was paused"
+
+
+async def test_a_source_that_changes_before_the_start_begins_at_the_start_all_the_same():
+    log = MemoryStore().channel("c")
+    score = Score(speed=60, start=NOW + seconds(100))
+    await Conductor(reel_of(0, 1, 2), score, log).open(NOW)
+    again = Conductor(reel_of(0, 1, 2, 3), score, log)
+    await again.open(NOW + seconds(10))
+    assert await again.release(NOW + seconds(99)) == NOW + seconds(100)
+    assert slugs(await everything(log)) == []
+    await again.release(NOW + seconds(100))
+    assert slugs(await everything(log)) == ["p0"]
+
+
+async def test_a_source_that_grows_after_the_end_plays_only_what_is_new():
+    log = MemoryStore().channel("c")
+    conductor = Conductor(reel_of(0, 1), Score(speed=60), log)
+    await conductor.open(NOW)
+    await conductor.release(NOW + seconds(1))
+    again = Conductor(reel_of(0, 1, 5), Score(speed=60), log)
+    await again.open(NOW + seconds(10))
+    assert await again.release(NOW + seconds(10)) == NOW + seconds(14)
