@@ -25,7 +25,7 @@ from pydantic import (
     model_serializer,
 )
 
-from shared.text import clean_html, clean_line, clean_url, first_sentence, html_text
+from shared.text import clean_html, clean_language, clean_line, clean_url, first_sentence, html_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +39,10 @@ _MIME = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+", re.ASCII)
 
 def _line(value: object) -> object:
     return (clean_line(value) or None) if isinstance(value, str) else value
+
+
+def _language(value: object) -> object:
+    return clean_language(value) if isinstance(value, str) else value
 
 
 def _web_url(value: object) -> object:
@@ -182,7 +186,7 @@ class Post(Frozen):
     authors: tuple[Author, ...] = ()
     tags: tuple[Line, ...] = ()
     attachments: Annotated[tuple[Attachment, ...], AfterValidator(_on_the_web)] = ()
-    language: OptionalLine = None
+    language: Annotated[str | None, BeforeValidator(_language)] = None
     newsreel: PostFacts = Field(alias="_newsreel")
 
     @model_serializer(mode="wrap")

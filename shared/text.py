@@ -29,6 +29,7 @@ PICTURE_CLASS = "newsreel-picture"
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\u007e\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # Marks without width that only break searches and comparisons. U+200C and U+200D stay: Persian and emoji need them.
 _WIDTHLESS = re.compile("[\u200b\u2060\ufeff\u00ad]")
+_LANGUAGE = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*", re.ASCII)  # as RFC 4287's grammar has it
 _WEB = re.compile(r"https?://", re.IGNORECASE)
 _URI_SIGNS = "!#$%&'()*+,/:;=?@[]~"
 _URI = re.compile(rf"[A-Za-z0-9_.{re.escape(_URI_SIGNS)}-]+")
@@ -136,6 +137,12 @@ def clean_url(text: str) -> str | None:
     except ValueError:  # UnicodeError is one
         return None
     return urlunsplit((parts.scheme, *(quote(part, safe=_URI_SIGNS) for part in (host, *parts[2:]))))
+
+
+def clean_language(text: str) -> str | None:
+    """Give a language tag (BCP 47); None if it is not of that shape: it would make an Atom document invalid."""
+    tag = text.strip()
+    return tag if _LANGUAGE.fullmatch(tag) else None
 
 
 def html_text(html: str, *, figures: bool = False) -> str:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from publisher.sources.paragraphs import normal
-from shared.text import clean_html, clean_line, clean_text, html_text
+from shared.text import clean_html, clean_language, clean_line, clean_text, html_text
 
 TAGS = (
     "a href='https://a.example/'", "b", "blockquote", "br", "code", "div", "figure", "figcaption", "h3", "hr", "i",
@@ -62,3 +62,10 @@ def test_a_line_is_one_line_of_what_documents_can_carry(text):
     line = clean_line(text)
     assert line == clean_line(line) == clean_text(line) == re.sub(r"\s+", " ", line).strip()
     assert not re.search("[\0-\x1f\ufeff\ufffe\ud800-\udfff]", line)
+
+
+@pytest.mark.parametrize(
+    ("text", "tag"), [("en", "en"), (" pt-BR ", "pt-BR"), ("so to speak", None), ('"><i>', None), ("", None)]
+)
+def test_a_language_is_a_tag_that_atom_can_bear(text, tag):
+    assert clean_language(text) == tag

@@ -92,7 +92,7 @@ class ChannelSettings(_Table):
     keep_summaries: bool = False
     allow_private: bool = False
     title: str = ""
-    language: str = ""
+    language: str = Field(default="", pattern=r"^([A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*)?$")
     window: int = Field(default=100, ge=1, le=10_000)
     timestamps: Timestamps | None = None
     speed: Speed = 60.0

@@ -20,7 +20,7 @@ from shared.event import DeleteEvent, PostEvent
 from shared.item import each
 from shared.post import Author, Image
 from shared.syndication import NotAFeedError, read_feed
-from shared.text import clean_line, html_text
+from shared.text import clean_language, clean_line, html_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -143,7 +143,11 @@ def _header(feed: Feed) -> Header:
     # A feed of newsreel's that not everybody signed is signed with its title: nobody's name.
     named = (a for a in each(Author, given if isinstance(given, list) else ()) if a.name not in {feed.title, ""})
     return Header(
-        title=title, authors=tuple(named), updated=feed.updated, language=feed.language, url=feed.home_page_url
+        title=title,
+        authors=tuple(named),
+        updated=feed.updated,
+        language=clean_language(feed.language or ""),
+        url=feed.home_page_url,
     )
 
 

@@ -20,7 +20,7 @@ from publisher.sources.timing import fill, precision
 from shared.event import DeleteEvent, PostEvent, UpdateEvent
 from shared.item import UNKNOWN_TIME, BadItemError, each, moment, read_item, read_json
 from shared.post import Author
-from shared.text import clean_line
+from shared.text import clean_language, clean_line
 from shared.wire import Deletion
 
 if TYPE_CHECKING:
@@ -234,7 +234,7 @@ def _header(data: dict[str, Any]) -> Header:
         title=(title.removesuffix(_REPLAY_LABEL) if facts.get("replay") else title) or None,
         authors=tuple(named),
         updated=moment(facts.get("updated")),
-        language=clean_line(language) if isinstance(language, str) else None,
+        language=clean_language(language) if isinstance(language, str) else None,
         url=url if isinstance(url, str) else None,
     )
 

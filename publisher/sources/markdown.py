@@ -43,7 +43,7 @@ from publisher.sources.timing import fill
 from shared.event import DeleteEvent, PostEvent, UpdateEvent
 from shared.item import each, moment, read_item
 from shared.post import FIRST_YEAR, LAST_YEAR, Author
-from shared.text import clean_line
+from shared.text import clean_language, clean_line
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -116,7 +116,7 @@ def _header(parts: Parts) -> Header:
         title=_line(front.get("title")) or parts.title,
         authors=tuple(_authors(front.get("authors"))),
         updated=moment(front.get("updated")),
-        language=_line(front.get("language")),
+        language=clean_language(_line(front.get("language")) or ""),
         url=_line(front.get("url")),
     )
 

@@ -6,7 +6,7 @@ What the reading of feeds leaves out in silence is refused here, in one line tha
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBool, ValidationError
@@ -45,6 +45,10 @@ def _number(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+_AHEAD = timedelta(minutes=5)
+"""How far another machine's clock may be ahead. A story's time never goes back, so a post that is dated years ahead
+would hide all that is said later from reruns and ``?at=``."""
+
 _Dated = Annotated[str, AfterValidator(_dated)]
 
 
@@ -75,6 +79,7 @@ _UNNAMED = "unnamed"
 _WANTED = {
     "image": "write an http(s) address",
     "authors": "each needs a name",
+    "language": "write a language tag (BCP 47), such as en or pt-BR",
     "attachments": "each needs a url (http or https) and a mime_type",
 }
 
@@ -103,7 +108,10 @@ def read_written(item: object, now: datetime) -> Written:
             f"id: {(given.id or '')[:80]!r} cannot be part of an address; "
             f"use up to {LONGEST_ID} letters, digits and hyphens, or leave it out to be given one"
         )
-    return Written(_read(item, given, slug, now), bool(slug), given.date_published is not None)
+    post = _read(item, given, slug, now)
+    if post.story_time > now + _AHEAD:
+        raise BadItemError("date_published: lies in the future; write when it was said, or leave it out for now")
+    return Written(post, bool(slug), given.date_published is not None)
 
 
 def _read(item: dict[str, Any], given: _Given, slug: str, now: datetime) -> Post:
@@ -116,10 +124,10 @@ def _read(item: dict[str, Any], given: _Given, slug: str, now: datetime) -> Post
         raise BadItemError(
             "a post needs a title, content_html or content_text, or a picture; nothing that shows is left"
         )
-    for name in ("image", "authors", "attachments"):
+    for name, wanted in _WANTED.items():
         sent, taken = getattr(given, name), getattr(post, name)
         if sent and (not taken or (isinstance(sent, list) and len(taken) < len(sent))):
-            raise BadItemError(f"{name}: {_WANTED[name]}")
+            raise BadItemError(f"{name}: {wanted}")
     return post.model_copy(
         update={
             "url": None,

@@ -75,7 +75,9 @@ async def post(request: web.Request, channel: Channel, now: Callable[[], datetim
 def _desk(channel: Channel) -> Desk:
     if channel.desk is None:
         mode = channel.press.billing.mode
-        raise web.HTTPConflict(text=f"{channel.name} is no live channel: what a {mode} shows comes from its source")
+        raise web.HTTPConflict(
+            text=f"{channel.name} is no live channel: its mode is {mode}, which shows what its source says"
+        )
     return channel.desk
 
 

@@ -12,6 +12,7 @@ from publisher.sources.html.things import Thing, each, is_a
 from publisher.sources.html.update import Update
 from publisher.sources.html.values import attachments_of, authors_of, body_of, images_of, line_of, tags_of, words
 from publisher.sources.reading import Doubt
+from shared.text import clean_language
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +97,7 @@ def _read(blog: Thing, page: Page, doubts: list[Doubt]) -> LiveBlog:
         line=blog.get("@line"),
         title=line_of(blog.get("headline")) or line_of(blog.get("name")),
         url=url_of(blog, page),
-        language=line_of(blog.get("inlanguage")),
+        language=clean_language(line_of(blog.get("inlanguage")) or ""),
         authors=authors_of(blog.get("author")),
         published=dates["datepublished"],
         modified=dates["datemodified"],
