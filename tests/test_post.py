@@ -15,13 +15,13 @@ from shared.command import run
 TOKEN = "a-token"
 
 
+CONFIG = '[server]\nport = 0\n[log]\nurl = "memory:"\n[channels.harbour]\nmode = "live"\ntitle = "The harbour"\n'
+
+
 @pytest.fixture(scope="module")
 def channel(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("live")
-    config = folder / "config.toml"
-    config.write_text(
-        '[server]\nport = 0\n[log]\nurl = "memory:"\n[channels.harbour]\nmode = "live"\ntitle = "The harbour"\n'
-    )
+    config = tmp_path_factory.mktemp("live") / "config.toml"
+    config.write_text(CONFIG)
     with publishing("serve", "--config", config, env=os.environ | {"NEWSREEL_TOKEN": TOKEN}) as server:
         yield server.root
 
@@ -114,6 +114,14 @@ def test_the_token(post, channel, monkeypatch, tmp_path):
     monkeypatch.delenv("NEWSREEL_TOKEN")
     assert "set NEWSREEL_TOKEN" in post("--title", "x")[2]
     assert post("--title", "x", "--token-file", str(path))[0] == 0
+
+
+def test_a_server_without_a_token_says_so_when_it_starts(tmp_path):
+    config = tmp_path / "config.toml"
+    config.write_text(CONFIG)
+    env = {name: value for name, value in os.environ.items() if name != "NEWSREEL_TOKEN"}
+    with publishing("serve", "--config", config, env=env) as server:
+        assert server.said[0] == "harbour is live with 0 posts so far; without NEWSREEL_TOKEN nobody may write to it:\n"
 
 
 def test_no_such_channel_and_no_server(post, channel):

@@ -91,7 +91,8 @@ def _announce(server: Server, chosen: Settings, readings: dict[str, Reading], to
         if replay is not None:
             click.echo(replay)
         elif channel.desk is not None:
-            click.echo(f"{name} is live with {posts} posts so far; newsreel-publisher post adds one:")
+            how = "newsreel-publisher post adds one" if token else "without NEWSREEL_TOKEN nobody may write to it"
+            click.echo(f"{name} is live with {posts} posts so far; {how}:")
         else:
             click.echo(f"Serving {posts} posts of {name}:")
         address = channel.address
