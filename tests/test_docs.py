@@ -11,6 +11,8 @@ import pytest
 from publisher.cli import publisher
 from publisher.control import Control
 from publisher.rerun import PARAMETERS
+from publisher.sources.opening import FORMATS
+from publisher.sources.opening import read as read_source
 from shared.event import ClockState, ResetReason
 from shared.post import Post, PostFacts
 from shared.wire import Standing
@@ -19,6 +21,7 @@ from subscriber.cli import command as subscriber
 ROOT = Path(__file__).parent.parent
 PROTOCOL = (ROOT / "docs/protocol.md").read_text()
 README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROGRAMS = {"newsreel-publisher": publisher, "newsreel-subscriber": subscriber}
 
 
@@ -55,8 +58,8 @@ def commands(text):
                 yield words
 
 
-@pytest.mark.parametrize("words", list(commands(README)), ids=" ".join)
-def test_every_command_of_the_readme_is_one(words):
+@pytest.mark.parametrize("words", [words for page in PAGES for words in commands(page.read_text())], ids=" ".join)
+def test_every_command_of_the_documents_is_one(words):
     program, arguments = PROGRAMS[words[0]], words[1:]
     if isinstance(program, click.Group):
         program, arguments = program.commands[arguments[0]], arguments[1:]
@@ -64,9 +67,39 @@ def test_every_command_of_the_readme_is_one(words):
     program.make_context(words[0], arguments)
 
 
-def test_files_that_the_readme_names_exist():
-    for path in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / path).exists(), path
+def anchors(page):
+    """Give the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_the_documents_link_exists(page):
+    for path, anchor in re.findall(r"\]\(([^)#:]+)(?:#([^)]*))?\)", page.read_text()):
+        linked = page.parent / path
+        assert linked.exists(), path
+        assert not anchor or anchor in anchors(linked), f"{path}#{anchor}"
+
+
+def test_the_sources_page_lists_every_format_and_every_option():
+    page = (ROOT / "docs/sources.md").read_text()
+    assert set(re.findall(r"^\| `(\w+)`", page, re.MULTILINE)) == {form.name for form in FORMATS}
+    told = {option for command in ("check", "convert") for option in reading_options_of(publisher.commands[command])}
+    assert set(re.findall(r"^\| `(--[\w-]+)`", page, re.MULTILINE)) == told - {"--format"}
+
+
+def reading_options_of(command):
+    elsewhere = {"--json", "--to", "--output", "--debug", "--quiet", "--verbose"}
+    return {param.opts[-1] for param in command.params if isinstance(param, click.Option)} - elsewhere
+
+
+def test_the_markdown_form_reads_as_the_sources_page_says():
+    form = re.search(r"^```markdown\n(.*?)^```", (ROOT / "docs/sources.md").read_text(), re.MULTILINE | re.DOTALL)[1]
+    reading = read_source(form.encode(), "ferry.md")
+    assert [(post.title, post.story_time.hour) for post in reading.posts] == [("The ferry is aground", 19), (None, 20)]
+    assert reading.posts[0].id == "ferry-aground"
+    assert not reading.doubts
+    assert not reading.dropped
 
 
 def test_every_command_is_in_the_readme():
