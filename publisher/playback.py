@@ -214,7 +214,7 @@ class Showing(Scene):
     @property
     def changed(self) -> datetime:
         """Tell when what it shows last changed."""
-        newest = [self.billing.opened]
+        newest: list[datetime] = []
         if self._past.head:
             last = self._playback.history.event(self._past.head)
             newest.append(self.moments(last)[1])
@@ -223,7 +223,7 @@ class Showing(Scene):
         clock = self._playback.channel.press.clock
         if self.state == "ended" and clock is not None:
             newest.append(clock.anchor)  # the channel itself may have ended after the rerun had nothing left
-        return max(newest)
+        return max(newest, default=self.billing.opened)
 
     @property
     def clock(self) -> Clock:
@@ -306,8 +306,8 @@ class AsOf(Scene):
     @property
     def changed(self) -> datetime:
         """Tell when what it shows last changed."""
-        changes = [self.billing.opened, self._past.changed, self._withdrawal[1] if self._withdrawal else None]
-        return max(change for change in changes if change is not None)
+        changes = [self._past.changed, self._withdrawal[1] if self._withdrawal else None]
+        return max((change for change in changes if change is not None), default=self.billing.opened)
 
     @property
     def clock(self) -> None:

@@ -123,6 +123,14 @@ class Scene:
         return self.view.changed or self.billing.opened
 
     @property
+    def modified(self) -> datetime:
+        """Tell when its documents may last have become others: it changed, or the channel was opened anew.
+
+        What documents say does not depend on the latter, so that they are the same after a restart, and on other nodes.
+        """
+        return max(self.changed, self.billing.opened)
+
+    @property
     def set_clock(self) -> ClockEvent | None:
         """Give the replay's clock as it was last set; None where there is no replay, even if there was one before."""
         return self.shelf.clock if self.billing.mode == "replay" else None

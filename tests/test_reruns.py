@@ -7,7 +7,9 @@ import random
 import re
 import socket
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
+from urllib.parse import parse_qsl
 
 import feedparser
 import lxml.html
@@ -19,8 +21,12 @@ from test_stream import soon
 
 from publisher import reruns as reruns_module
 from publisher import show as show_module
-from publisher.playback import MOST_SECONDS
+from publisher.editions import PRINTINGS
+from publisher.mould import Moulds
+from publisher.playback import MOST_SECONDS, AsOf, Playback
+from publisher.rerun import Axis, Rerun
 from publisher.show import Show, Viewer
+from publisher.when import When
 from shared.event import DeleteEvent, PostEvent, UpdateEvent
 from shared.post import encode_json
 from shared.sse import StreamDecoder
@@ -279,6 +285,23 @@ async def test_what_is_cast_in_a_mould_is_what_projecting_it_anew_gives():
                 assert encode_json(item) in await room.body(f"feed.json{asked}")
 
 
+async def test_documents_of_reruns_and_moments_are_the_same_after_a_restart():
+    async with archive() as (room, time):
+        press, moulds = room.channel.press, Moulds()
+        asked = Rerun(NOW - timedelta(days=1), speed=600)
+        playback = Playback(room.channel, asked, lambda story, gap: Axis(story.timeline().times, gap).grown(), moulds)
+        time.pass_(3600)
+
+        def documents():
+            scenes = [playback.at(time()), AsOf(room.channel, When.parse("+1h"))]
+            return [printing.render(scene.snapshot()) for scene in scenes for printing in PRINTINGS.values()]
+
+        before, opened = documents(), time()
+        press.billing = press.scene.billing = replace(press.billing, opened=opened)
+        assert documents() == before
+        assert playback.at(time()).modified == opened, "its settings may be others: a cache must ask"
+
+
 async def test_a_document_may_be_kept_until_the_next_release():
     async with archive() as (room, time):
         asked = query(time.moment, speed=60)
@@ -296,10 +319,6 @@ async def test_a_document_may_be_kept_until_the_next_release():
 
 
 def room_rerun(room, asked):
-    from urllib.parse import parse_qsl
-
-    from publisher.rerun import Rerun
-
     return Rerun.parse(dict(parse_qsl(asked[1:])), room.site._now())
 
 

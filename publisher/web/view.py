@@ -117,8 +117,8 @@ def _kept(
     def made(name: str) -> Edition:
         printing = PRINTINGS[name]
         body = makers[name]() if name in makers else printing.render(scene.snapshot())
-        return Edition(body, printing.media_type, scene.changed)
+        return Edition(body, printing.media_type, scene.modified)
 
     return View(
-        scene, scene.snapshot, lambda name: reruns.edition((*facts, name), lambda: made(name)), scene.changed, max_age
+        scene, scene.snapshot, lambda name: reruns.edition((*facts, name), lambda: made(name)), scene.modified, max_age
     )
