@@ -67,6 +67,9 @@ async def test_a_person_sees_titles_and_no_source(room, path):
         assert "Storm (replay)" in seen
         assert "About b" in seen
         assert "<p>" not in seen
+        above = """(e => e.getBoundingClientRect().top - e.parentElement.getBoundingClientRect().top)
+                   (document.querySelector("entry, item"))"""
+        assert await page.evaluate(above) < 300  # links that are for programs take no room
         colour = "getComputedStyle(document.documentElement).backgroundColor"
         assert await page.evaluate(colour) == "rgb(252, 251, 249)"
         assert not [line for line in said if "favicon" not in line]
