@@ -5,6 +5,7 @@ import logging
 from datetime import timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 
+import lxml.html
 import pytest
 from aiohttp import ClientSession
 from making import make_post
@@ -12,7 +13,7 @@ from test_stream import NOW, newsroom
 from yarl import URL
 
 from publisher.web import site as site_module
-from publisher.web.documents import preferred
+from publisher.web.negotiation import preferred
 from publisher.web.problems import LONGEST_URL
 from shared.event import DeleteEvent, UpdateEvent
 
@@ -76,6 +77,20 @@ async def test_what_is_not_there_is_a_problem_that_says_why(visit, path, status,
     assert detail in {why, None}
     assert headers["Cache-Control"] == "no-cache"
     assert (await visit(path, "HEAD"))[0::2] == (status, b"")
+
+
+async def test_who_looks_in_vain_with_a_browser_gets_a_page(visit):
+    navigates = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+    for path, root in (("/nowhere/?a=/", "../"), ("/nowhere", "./"), ("/harbour/posts/p9%3Cb%3E", "../../")):
+        status, headers, body = await visit(path, Accept=navigates)
+        page = lxml.html.fromstring(body.decode())
+        assert (status, headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+        assert headers["Vary"] == "Accept"
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert page.cssselect("h1")[0].text == "Not Found"
+        assert page.cssselect("main a")[0].get("href") == root
+        why = json.loads((await visit(path, Accept="*/*"))[2])["detail"]
+        assert page.cssselect(".subtitle")[0].text == why[0].upper() + why[1:] + "."
 
 
 async def test_a_post_that_was_taken_away_is_gone(room, visit):

@@ -125,6 +125,17 @@ def channels_page(channels: Sequence[Listing]) -> bytes:
     return _render("channels.html", listings=channels, modes=MODES, language="en")
 
 
+def error_page(title: str, detail: str | None, root: str) -> bytes:
+    """Make the page for who asked in vain.
+
+    Args:
+        title: the status in words.
+        detail: what is wrong, and what to do.
+        root: URL of the list of channels.
+    """
+    return _render("error.html", title=title, detail=detail, root=root, language="en")
+
+
 def _figures(post: Post) -> tuple[Image, ...]:
     """List the pictures that the body does not show itself."""
     if "<figure" in post.content_html or "<img" in post.content_html:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from email.utils import formatdate
-from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from aiohttp import hdrs, web
@@ -14,6 +13,7 @@ from multidict import CIMultiDict
 from publisher.channel import LASTING_SECONDS
 from publisher.codings import SMALLEST, choose, weight
 from publisher.render.page import CONTENT_SECURITY_POLICY
+from publisher.web.negotiation import preferred
 from publisher.web.problems import EXPOSED
 from publisher.web.ready import Answer
 from shared.wire import ATOM, EVENT_STREAM, HTML, JSON_FEED, RSS, XML
@@ -160,24 +160,6 @@ def _cache_control(max_age: int | None) -> str:
     if max_age is None:
         return "no-cache"
     return f"max-age={max_age}" + (", immutable" if max_age >= YEAR_SECONDS else "")  # RFC 8246
-
-
-@lru_cache(maxsize=256)
-def preferred(accept: str | None, offers: tuple[str, ...]) -> str:
-    """Choose a media type for an ``Accept`` header (RFC 9110, section 12.5.1): the weightiest, then the first offered.
-
-    Where none is acceptable it is the first: something to read is of more use than a 406.
-    """
-    ranges: dict[str, float] = {}
-    for part in (accept or "*/*").split(","):
-        name, *parameters = part.split(";")
-        ranges[name.strip().lower()] = weight(parameters)
-    weights = []
-    for offer in offers:
-        # The most specific range that fits decides.
-        fitting = (offer, offer.partition("/")[0] + "/*", "*/*")
-        weights.append(next((ranges[name] for name in fitting if name in ranges), 0.0))
-    return offers[weights.index(max(weights))]
 
 
 def channel_links(address: Address, itself: str) -> str:

@@ -1,4 +1,4 @@
-"""Errors as problem documents (RFC 9457), and what may be asked of an address (``OPTIONS``, ``Allow``, CORS)."""
+"""Errors as problem documents (RFC 9457) or pages, and what may be asked of an address (``OPTIONS``, CORS)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from aiohttp import hdrs, web
 
+from publisher.render.page import CONTENT_SECURITY_POLICY, error_page
+from publisher.web.negotiation import preferred
 from shared.errors import NewsreelError
 from shared.post import encode_json
-from shared.wire import PROBLEM
+from shared.wire import HTML, PROBLEM
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -43,30 +45,46 @@ async def problems(
         return _answer(request, error)
     except NewsreelError as error:
         logger.error("cannot answer %s: %s", request.path[:80], error)  # noqa: TRY400 one line
-        return problem(503, "Service Unavailable", "the server has trouble; try again later", {"Retry-After": "5"})
+        trouble = "the server has trouble; try again later"
+        return problem(request, 503, "Service Unavailable", trouble, {hdrs.RETRY_AFTER: "5"})
     except Exception:
         if request.writer.output_size:
             raise  # the answer has begun: nothing can be said any more
         logger.exception("cannot answer %s", request.path[:80])
-        return problem(500, "Internal Server Error", "the server failed, and has noted why")
+        return problem(request, 500, "Internal Server Error", "the server failed, and has noted why")
 
 
-def problem(status: int, title: str, detail: str | None, headers: Mapping[str, str] | None = None) -> web.Response:
-    """Make a problem document of type ``about:blank``: the status says which problem it is, ``detail`` the rest."""
-    document = {"type": "about:blank", "title": title, "status": status}
+def problem(
+    request: web.Request, status: int, title: str, detail: str | None, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """Make a problem document of type ``about:blank``: the status says which problem it is, ``detail`` the rest.
+
+    Who would rather have HTML, as browsers would, gets a page that tells the same.
+    """
+    document = {"type": "about:blank", "title": title, "status": status} | ({"detail": detail} if detail else {})
+    kind = preferred(request.headers.get(hdrs.ACCEPT), (PROBLEM, HTML))
+    shown = kind == HTML
     return web.Response(
         status=status,
-        body=encode_json(document | ({"detail": detail} if detail else {})),
-        content_type=PROBLEM,
+        body=error_page(title, detail, _root(request)) if shown else encode_json(document),
+        content_type=kind,
+        charset="utf-8" if shown else None,
         headers={
             "Access-Control-Allow-Origin": "*",
             "Access-Control-Expose-Headers": EXPOSED,
             # What is not found now may come out the next second.
             "Cache-Control": "no-cache",
+            "Vary": "Accept",
             "X-Content-Type-Options": "nosniff",
+            **({"Content-Security-Policy": CONTENT_SECURITY_POLICY} if shown else {}),
             **(headers or {}),
         },
     )
+
+
+def _root(request: web.Request) -> str:
+    """Lead from the address that was asked for to the list of channels, under whatever path a proxy has put both."""
+    return "../" * (request.raw_path.partition("?")[0].count("/") - 1) or "./"
 
 
 def _answer(request: web.Request, error: web.HTTPException) -> web.Response:
@@ -87,7 +105,7 @@ def _answer(request: web.Request, error: web.HTTPException) -> web.Response:
             detail = "a % of the address is not followed by two hexadecimal digits; write %25 for the sign itself"
         else:
             detail = detail or "there is nothing at this address; / lists the channels"
-    return problem(status, title, detail, headers)
+    return problem(request, status, title, detail, headers)
 
 
 def _options(request: web.Request) -> web.Response:

@@ -15,9 +15,10 @@ from publisher.reruns import Reruns
 from publisher.web import desk
 from publisher.web.archive import archive, archive_of
 from publisher.web.clock import set_clock, show_clock
-from publisher.web.documents import YEAR_SECONDS, channel_links, preferred, respond
+from publisher.web.documents import YEAR_SECONDS, channel_links, respond
 from publisher.web.doors import Doors, Limits
 from publisher.web.hub import ask
+from publisher.web.negotiation import preferred
 from publisher.web.openapi import description
 from publisher.web.problems import problems
 from publisher.web.rerunning import RerunStreams
