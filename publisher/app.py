@@ -50,6 +50,9 @@ _http_log = logging.getLogger("publisher.http")
 # Who sends what is no HTTP is told so, and no line of ours is needed: on the open internet there is one a minute.
 _http_log.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
 
+IDLE_SECONDS = 75.0
+"""How long a connection may stand without a whole request; longer than the proxies' usual 60, so that they end it.
+Streams are no requests any more."""
 SHUTDOWN_SECONDS = 5.0
 """How long running answers may take when the server ends; streams are ended before."""
 MEMORY_KEEPS = 100_000
@@ -131,6 +134,7 @@ class Server:
             shutdown_timeout=SHUTDOWN_SECONDS,
             access_log=None,
             logger=_http_log,
+            keepalive_timeout=IDLE_SECONDS,
             max_line_size=2 * LONGEST_URL,  # what is longer by less still gets an answer of ours
         )
         await self._runner.setup()

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from aiohttp import ClientSession
+from yarl import URL
 
 from publisher.app import Server
 from publisher.config import arguments
@@ -300,3 +301,33 @@ async def test_no_two_posts_are_released_at_the_same_moment_whatever_the_clock_d
         answers += [await room.post({"title": "after a restart"})]
     stamps = [datetime.fromisoformat(item["_newsreel"]["released_at"]) for _, item in answers]
     assert stamps == sorted(set(stamps))
+
+
+async def test_who_never_finishes_a_request_is_sent_away_and_streams_stay(tmp_path, monkeypatch):
+    monkeypatch.setattr("publisher.app.IDLE_SECONDS", 0.3)
+    monkeypatch.setattr("publisher.web.body.BODY_SECONDS", 0.3)
+    async with newsroom(tmp_path) as room:
+        url = URL(room.server.local_url)
+        head = f"Host: x\r\nAuthorization: Bearer {SECRET}\r\nContent-Length: 9\r\n"
+        begun = {
+            b"": b"",
+            b"GET / HTT": b"",
+            b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow": b"",
+            f"POST /harbour/posts HTTP/1.1\r\n{head}Content-Type: application/json\r\n\r\n{{".encode(): b" 408 ",
+            f"POST /hub HTTP/1.1\r\n{head}Content-Type: application/x-www-form-urlencoded\r\n\r\nh".encode(): b" 408 ",
+        }
+
+        async def told(said):
+            reading, writing = await asyncio.open_connection(url.host, url.port)
+            writing.write(said)
+            answer = await reading.read(13)  # nothing: it was closed
+            writing.close()
+            return answer
+
+        async with room.session.get(room.root + "events") as stream, asyncio.timeout(30):
+            answers = await asyncio.gather(*map(told, begun))
+            assert [answer[8:13] for answer in answers] == list(begun.values())
+            await room.post(FERRY)
+            seen = b""
+            while b"event: post" not in seen:
+                seen += await stream.content.readany()

@@ -8,6 +8,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from publisher.control import Control, NoSuchPlaceError
+from publisher.web.body import read_body
 from publisher.web.desk import authorized
 from shared.text import clean_line
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from publisher.channel import Channel
 
+_MOST_BYTES = 64 * 1024
 _HEADERS = {"Cache-Control": "no-cache", "Access-Control-Allow-Origin": "*", "X-Content-Type-Options": "nosniff"}
 
 
@@ -42,7 +44,7 @@ async def set_clock(request: web.Request, channel: Channel, now: Callable[[], da
     authorized(request)
     show_clock(channel, now)  # refuses a channel that has none, before the body is read
     try:
-        control = Control.model_validate_json(await request.read())
+        control = Control.model_validate_json(await read_body(request, _MOST_BYTES, "a control has 64 KiB at most"))
         await channel.control(control, now)
     except ValidationError as error:
         raise _refusal(error) from None

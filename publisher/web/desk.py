@@ -8,6 +8,7 @@ from aiohttp import hdrs, web
 
 from publisher.desk import TakenError
 from publisher.token import Token
+from publisher.web.body import read_body
 from shared.item import BadItemError, read_json
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ TOKEN = web.AppKey("token", Token)
 """Where the application keeps the server's token; absent where it has none."""
 MAX_ITEM_BYTES = 256 * 1024
 """Largest post that is taken: 40,000 words. Pictures are linked to, not sent."""
+_TOO_LARGE = f"a post may have {MAX_ITEM_BYTES >> 10} KiB; cut it, and link to its pictures"
 JSON = "application/json"
 _REALM = 'Bearer realm="newsreel"'
 
@@ -84,22 +86,8 @@ def _desk(channel: Channel) -> Desk:
 async def _item(request: web.Request) -> object:
     if request.content_type != JSON and not request.content_type.endswith("+json"):
         raise web.HTTPUnsupportedMediaType(text=f"a post is one JSON Feed item; send it as Content-Type: {JSON}")
-    if request.content_length is not None and request.content_length > MAX_ITEM_BYTES:
-        raise _too_large(request.content_length)
-    body = bytearray()
-    async for piece in request.content.iter_any():
-        body += piece
-        if len(body) > MAX_ITEM_BYTES:
-            raise _too_large(len(body))
+    body = await read_body(request, MAX_ITEM_BYTES, _TOO_LARGE)
     try:
-        return read_json(bytes(body))
+        return read_json(body)
     except BadItemError as error:
         raise web.HTTPUnprocessableEntity(text=str(error)) from None
-
-
-def _too_large(size: int) -> web.HTTPRequestEntityTooLarge:
-    return web.HTTPRequestEntityTooLarge(
-        max_size=MAX_ITEM_BYTES,
-        actual_size=size,
-        text=f"a post may have {MAX_ITEM_BYTES >> 10} KiB; cut it, and link to its pictures",
-    )

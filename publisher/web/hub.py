@@ -7,6 +7,8 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
+from publisher.web.body import read_body
+
 if TYPE_CHECKING:
     from publisher.websub.hub import Hub
 
@@ -19,9 +21,10 @@ async def ask(request: web.Request, hub: Hub) -> web.Response:
     """Hand a form to the hub, and its answer back; errors are plain text, as WebSub has it (section 5.2)."""
     if request.content_type != FORM:
         return web.Response(status=415, text=f"a request to the hub is a form: {FORM}\n")
-    body = await request.read()
-    if len(body) > MOST_BYTES:
-        return web.Response(status=413, text=f"a request to the hub has no more than {MOST_BYTES:,} bytes\n")
+    try:
+        body = await read_body(request, MOST_BYTES, f"a request to the hub has no more than {MOST_BYTES:,} bytes")
+    except web.HTTPException as error:
+        return web.Response(status=error.status, text=f"{error.text}\n")
     form: dict[str, str] = {}
     for name, value in parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True):
         form.setdefault(name, value)

@@ -90,7 +90,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("POST", "/hub"): Operation(
         "The WebSub hub: subscribe, unsubscribe, publish",
         status=202,
-        refuses=(400, 413, 415, 429),
+        refuses=(400, 408, 413, 415, 429),
         takes=("application/x-www-form-urlencoded", "Subscription"),
     ),
     ("GET", "/{channel}"): Operation("Leads to the page", status=301, refuses=(404,)),
@@ -131,7 +131,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         "Publish a post on a live channel; 200 if it was sent before",
         (JSON,),
         status=201,
-        refuses=(200, 401, 403, 404, 409, 413, 415, 422),
+        refuses=(200, 401, 403, 404, 408, 409, 413, 415, 422),
         takes=(JSON, "Written"),
         gives={JSON: "Post"},
         token=True,
@@ -140,7 +140,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("PATCH", "/{channel}/clock"): Operation(
         "Play, pause, change the speed of a replay, or move it",
         (JSON,),
-        refuses=(400, 401, 403, 404, 422),
+        refuses=(400, 401, 403, 404, 408, 413, 422),
         takes=(JSON, "Control"),
         gives={JSON: "Standing"},
         token=True,
