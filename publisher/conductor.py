@@ -198,9 +198,13 @@ class Conductor:
 
     def _fold(self, batch: Sequence[Logged]) -> bool:
         """Fold events in, in order; True if one of them was new here."""
-        before = self._head.seq
+        before, ours = self._head.seq, self._head.is_of(self._reel)
         for logged in batch:
             self._head = self._head.after(logged, self._reel)
+        if ours and not self._head.is_of(self._reel):
+            logger.warning(
+                "another process plays this channel from another source or with other settings; this one rests"
+            )
         return self._head.seq != before
 
     async def _follow(self) -> None:

@@ -71,7 +71,7 @@ def obey(control: Control, head: Playhead, reel: Reel, score: Score, now: dateti
         NoSuchPlaceError: there is no such place to seek to.
     """
     was = head.clock
-    if was is None:
+    if was is None or not head.is_of(reel):
         return []
     clock = ReplayClock.of(was)
     if control.speed is not None:

@@ -57,10 +57,14 @@ class Playhead:
 
     # Asking.
 
+    def is_of(self, reel: Reel) -> bool:
+        """Tell whether the clock, if it was set, counts on this reel's axis; else another process plays another one."""
+        return self.clock is None or self.clock.reel == reel.digest
+
     def due(self, reel: Reel, now: datetime) -> int:
         """Tell how many cues are to be out at ``now``."""
         clock = self.clock
-        if clock is None or clock.starts is not None:
+        if clock is None or clock.starts is not None or not self.is_of(reel):
             return self.out
         count = reel.count(ReplayClock.of(clock).at(now))
         return count if clock.upto is None else min(count, clock.upto)

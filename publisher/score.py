@@ -81,7 +81,7 @@ def opening(head: Playhead, reel: Reel, score: Score, now: datetime, reached: da
 def next_step(head: Playhead, reel: Reel, score: Score, now: datetime) -> tuple[list[Draft], datetime | None]:
     """Tell what is to be appended at ``now``; where that is nothing, when there will be something, None for never."""
     clock = head.clock
-    if clock is None:
+    if clock is None or not head.is_of(reel):
         return [], None
     if clock.starts is not None:
         if now < clock.starts:

@@ -375,3 +375,23 @@ async def test_a_source_that_grows_after_the_end_plays_only_what_is_new():
     again = Conductor(reel_of(0, 1, 5), Score(speed=60), log)
     await again.open(NOW + seconds(10))
     assert await again.release(NOW + seconds(10)) == NOW + seconds(14)
+
+
+async def test_who_has_another_reel_than_the_clock_leaves_the_log_alone(caplog):
+    log = MemoryStore().channel("c")
+    old = Conductor(reel_of(0, 10, 20, max_gap=timedelta(minutes=1)), Score(speed=60), log)
+    await old.open(NOW)
+    await old.release(NOW)
+    # Another process is started with other settings, before this one is ended.
+    new = Conductor(reel_of(0, 10, 20), Score(speed=60), log)
+    await new.open(NOW)
+    for second in range(10):
+        await old.release(NOW + seconds(second))
+        await new.release(NOW + seconds(second))
+    await old.control(Control(state="paused"), lambda: NOW + seconds(9.5))
+    assert "other settings" in caplog.text
+    assert slugs((await everything(log))[3:]) == ["p0"], "p1 is due after ten seconds"
+    await old.release(NOW + seconds(60))
+    await new.release(NOW + seconds(60))
+    assert slugs((await everything(log))[3:]) == ["p0", "p1", "p2"]
+    assert clocks(await everything(log)) == ["playing", "playing", "ended"]
