@@ -17,7 +17,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from publisher.alarm import SchedulerAlarm, SteadyTime
 from publisher.channel import Channel
 from publisher.conductor import Conductor, Score, release_all
-from publisher.desk import begin_live
+from publisher.desk import begin_live, spare_written
 from publisher.library import Library, library_path
 from publisher.listening import ACCEPTED_AT_ONCE, BACKLOG, listen, raise_file_limit, url_of
 from publisher.log.opening import open_store
@@ -204,6 +204,7 @@ class Server:
         self._appends[name] = log.appends
         if settings.mode == "live":
             return await self._open_live(log, shelf, name, settings, steady)
+        await spare_written(log, name)
         reading = self._readings[name]
         reel = Reel((told.event for told in reading.told), max_gap=settings.max_gap)
         if settings.until is not None:

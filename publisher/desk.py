@@ -14,7 +14,7 @@ from publisher.conductor import take_back
 from publisher.log.contract import Draft, StaleAppendError
 from publisher.sources.minting import Mint
 from publisher.sources.written import read_written
-from shared.errors import NewsreelError
+from shared.errors import NewsreelError, UsageError
 from shared.event import ClockEvent, PostEvent, ResetEvent
 
 if TYPE_CHECKING:
@@ -29,6 +29,10 @@ _NEVER = -1  # is no log's head
 
 class TakenError(NewsreelError):
     """The id belongs to another post."""
+
+
+class WrittenError(UsageError):
+    """What was written to a live channel would be taken back for a source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,23 @@ async def begin_live(log: EventLog, now: datetime) -> Beginning:
     # Another process may have begun it at the same time: what the log says counts.
     (begun,) = await log.append([Draft(f"take-{take}:live", released + _TICK, live)])
     return Beginning(take, begun.event.story_time, begun.released_at)
+
+
+async def spare_written(log: EventLog, name: str) -> None:
+    """See that a channel which is to show a source is none that was written to: a source is still there, posts are not.
+
+    Raises:
+        WrittenError: it is.
+        LogError: the log failed.
+    """
+    clock, reset, post = [await log.latest(event) for event in ("clock", "reset", "post")]
+    if clock is None or not isinstance(clock.event, ClockEvent) or clock.event.state != "live":
+        return
+    if post is not None and post.seq > clock.seq and (reset is None or reset.seq < clock.seq):
+        raise WrittenError(
+            f"channel {name}: the log holds posts that were written to it when it was live; give the source's channel "
+            'another name, or another log (url in [log]), or set mode = "live"'
+        )
 
 
 class Desk:

@@ -13,6 +13,7 @@ from yarl import URL
 
 from publisher.app import Server
 from publisher.config import arguments
+from publisher.desk import WrittenError
 from publisher.intake import Wanted, read_sources
 from publisher.token import Token
 from publisher.web.desk import MAX_ITEM_BYTES
@@ -262,6 +263,25 @@ async def test_an_archive_goes_on_live_and_a_replay_is_taken_back(tmp_path):
                 assert new["id"].rpartition("/")[0] == old["id"].rpartition("/")[0]
         async with newsroom(tmp_path, log=log) as room:
             assert (await room.feed())["items"] == items
+
+
+@pytest.mark.parametrize("mode", ["archive", "replay"])
+async def test_what_was_written_is_not_taken_back_for_a_source(tmp_path, mode):
+    source = tmp_path / "story.jsonl"
+    source.write_text(STORY)
+    other = {"harbour": {"mode": mode, "source": str(source)}}
+    async with newsroom(tmp_path):
+        pass
+    async with newsroom(tmp_path, other):  # nothing had been written
+        pass
+    async with newsroom(tmp_path) as room:
+        await room.post(FERRY)
+        before = (await room.feed())["items"]
+    with pytest.raises(WrittenError, match="channel harbour: the log holds posts that were written to it"):
+        async with newsroom(tmp_path, other):
+            pass
+    async with newsroom(tmp_path) as room:
+        assert (await room.feed())["items"] == before
 
 
 async def test_two_processes_begin_one_story(tmp_path):
