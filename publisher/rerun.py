@@ -211,9 +211,11 @@ class Timetable:
     def stamp(self, place: int) -> datetime | None:
         """Date an event: when it is due, events of the same moment a microsecond apart, in their order."""
         elapsed = self._axis.elapsed
-        tied = place if place < self._bulk else place - bisect_left(elapsed, elapsed[place], hi=place)
+        tied = place - bisect_left(elapsed, elapsed[place], hi=place)
+        # Those that are out at once fill the microseconds from the start on; what follows must not be dated among them.
+        moment = max(self.due(place) + tied, self._start + place) if place >= self._bulk else self._start + place
         try:
-            return _EPOCH + timedelta(microseconds=self.due(place) + tied)
+            return _EPOCH + timedelta(microseconds=moment)
         except OverflowError:
             return None
 

@@ -52,6 +52,12 @@ def test_what_is_earlier_than_its_beginning_is_out_at_once(begin):
     assert stamps[0] == START
 
 
+def test_what_follows_on_many_that_are_out_at_once_is_dated_after_them():
+    table = timetable(Rerun(START, speed=100_000, begin=When.parse("+10m")), *range(600), 610, 620)  # 100 µs apart
+    stamps = [table.stamp(place) for place in range(len(table))]
+    assert stamps == sorted(set(stamps))
+
+
 def test_a_time_of_day_is_the_first_one_after_the_story_began():
     late = When.parse("00:10")
     assert timetable(Rerun(START, 1, late, "00:10"), 0, 3600, 5 * 3600).place(START) == 2
