@@ -549,3 +549,25 @@ def test_the_library_lives_beside_its_log():
     assert library_path("sqlite:run/newsreel.db") == library_path("run/newsreel.db") == "run/newsreel.db.library"
     with pytest.raises(UsageError):
         library_path("nats://host:4222")
+
+
+@pytest.mark.parametrize("place", [100, 4096, 40_000])
+def test_a_damaged_library_is_made_anew(tmp_path, place):
+    path = tmp_path / "library"
+    library = Library.open(path, "k3f9")
+    library.shelf("harbour").file([post(f"p{n}", n) for n in range(1, 400)])
+    library.close()
+    with path.open("r+b") as file:
+        file.seek(place)
+        file.write(b"\xff" * (path.stat().st_size - place))
+    for _ in range(2):  # what is found out late is mended by the next start
+        library = Library.open(path, "k3f9")
+        try:
+            shelf = library.shelf("harbour")
+            shelf.file([post(f"p{n}", n) for n in range(shelf.head + 1, 500)])
+            found = slugs(shelf.window(500))
+        except LibraryError as error:
+            assert "start again" in str(error)  # noqa: PT017 not each damage is found out late
+        finally:
+            library.close()
+    assert found == [f"p{n}" for n in range(499, 0, -1)]

@@ -6,6 +6,7 @@ lasts, and a copy that may have suffered is made anew from it.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,11 +17,14 @@ from shared.errors import NewsreelError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+logger = logging.getLogger(__name__)
+
 APPLICATION_ID = 0x6E726C62  # "nrlb"
 SCHEMA_VERSION = 4
 SWEPT_VERSIONS = 100
 """Versions of ended takes that are deleted with each filing, so that the reset of a long story never stops the loop."""
 
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _TABLES = (
     "CREATE TABLE meta (epoch TEXT NOT NULL, opened_in TEXT)",
@@ -122,8 +126,8 @@ class Stacks:
     def open(cls, path: str, epoch: str) -> Stacks:
         """Open the file at ``path``, or begin one; ``:memory:`` lives in memory, an empty path in a temporary file.
 
-        What was filed from a log of another epoch, by another version, or before a power cut, is thrown away.
-        A process that finds the file taken gets a temporary one.
+        What was filed from a log of another epoch, by another version, or before a power cut, is thrown away, and so is
+        a damaged file. A process that finds the file taken gets a temporary one.
 
         Raises:
             UsageError: the file is something else.
@@ -132,8 +136,12 @@ class Stacks:
         try:
             return cls._open(path, epoch)
         except sqlite3.Error as error:
-            if path and getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+            if path and _code(error) == sqlite3.SQLITE_BUSY:
                 return cls._open("", epoch)
+            if _code(error) in _DAMAGED and _is_ours(path):
+                logger.warning("the library %s is damaged (%s): it is made anew from the log", path, error)
+                _throw_away(path)
+                return cls._open(path, epoch)
             raise _fault(path, "opened", error) from error
 
     @classmethod
@@ -145,8 +153,7 @@ class Stacks:
                 _begin(connection, epoch)
             elif not _is_trusted(connection, epoch):
                 connection.close()
-                for suffix in ("", "-wal", "-shm"):
-                    Path(path + suffix).unlink(missing_ok=True)
+                _throw_away(path)
                 connection = sqlite3.connect(path, timeout=0, isolation_level=None)
                 _settle(connection)
                 _begin(connection, epoch)
@@ -169,6 +176,8 @@ class Stacks:
         try:
             return self._connection.execute(statement, values)
         except sqlite3.Error as error:
+            if _code(error) in _DAMAGED and self.lasting and self._path:
+                _throw_away(self._path)  # so that the next start makes it anew
             raise _fault(self._path, "used", error) from error
 
     @contextmanager
@@ -254,6 +263,25 @@ def _begin(connection: sqlite3.Connection, epoch: str) -> None:
     connection.execute("COMMIT")
 
 
+def _is_ours(path: str) -> bool:
+    """Tell whether a file that SQLite cannot read was a library: its header may still say so."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(72)[68:] == APPLICATION_ID.to_bytes(4, "big")
+    except OSError:
+        return False
+
+
+def _throw_away(path: str) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        with suppress(OSError):
+            Path(path + suffix).unlink(missing_ok=True)
+
+
+def _code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the low byte is the primary code
+
+
 def _boot() -> str:
     """Tell this start of the machine from others; empty where the system does not say."""
     try:
@@ -264,11 +292,11 @@ def _boot() -> str:
 
 def _fault(path: str, what: str, error: sqlite3.Error) -> LibraryError:
     """Turn what SQLite says into one line for people."""
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the low byte is the primary code
     mend = {
         sqlite3.SQLITE_BUSY: "another process holds it; end that one",
         sqlite3.SQLITE_FULL: "free space on its disk",
         sqlite3.SQLITE_NOTADB: "it is no newsreel library; name another path",
         sqlite3.SQLITE_CANTOPEN: "see that its folder exists and may be written to",
-    }.get(code, "stop, delete it and start again: it is rebuilt from the log")
+        sqlite3.SQLITE_CORRUPT: "stop, and start again: it is made anew from the log",
+    }.get(_code(error), "stop, delete it and start again: it is rebuilt from the log")
     return LibraryError(f"the library {path} could not be {what} ({error}); {mend}")
