@@ -170,14 +170,16 @@ def _section(tokens: list[Token], opening: Opening, days: _Days, habits: Habits,
     others = tokens[: opening.above] + tokens[opening.above + 1 :]
     last = next((token.line for token in reversed(others) if token.kind not in {Kind.BLANK, *FURNITURE}), -1)
     rest: list[Token] = []
+    begun = False  # something of the post stands above
     for token in others:
         why = _why_left_out(token, days, last)
         if why is None:
             rest.append(token)
+            begun = begun or bool(token.text)
             continue
         notes.drop(token, why)
         section.closing = section.closing or token.kind is Kind.CLOSING
-        if token.kind in {Kind.PINNED, Kind.KEY_EVENT} and not any(kept.text for kept in rest):
+        if token.kind in {Kind.PINNED, Kind.KEY_EVENT} and not begun:
             section.pinned = section.pinned or token.kind is Kind.PINNED
             section.key_event = section.key_event or token.kind is Kind.KEY_EVENT
         if why == "edit-stamp":
