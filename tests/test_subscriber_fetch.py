@@ -123,15 +123,16 @@ async def test_refusals_say_whether_they_may_pass(status, passing, words):
 @pytest.mark.parametrize(
     ("value", "low", "high"),
     [
-        ("120", 120, 120),
-        (format_datetime(datetime.now(UTC) + timedelta(seconds=3600), usegmt=True), 3000, 3600),
-        ("Wed, 01 Feb 2023 05:22:00 GMT", 0, 0),
-        ("9" * 12, 86_400, 86_400),
+        (lambda: "120", 120, 120),
+        (lambda: format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True), 3000, 3600),
+        (lambda: "Wed, 01 Feb 2023 05:22:00 GMT", 0, 0),
+        (lambda: "9" * 12, 86_400, 86_400),
     ],
+    ids=["seconds", "date", "past", "much"],
 )
 async def test_retry_after_is_seconds_or_a_date(value, low, high):
     async def page(request):
-        return web.Response(status=503, headers={"Retry-After": value})
+        return web.Response(status=503, headers={"Retry-After": value()})
 
     async with serving({"/": page}) as url:
         with pytest.raises(FetchError) as caught:
