@@ -253,6 +253,7 @@ http {{
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
   keepalive_requests 10000000;
+  keepalive_timeout 1h;
   server {{
     listen 127.0.0.1:{port} backlog=4096;
     location = /pub {{
