@@ -14,9 +14,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from publisher.alarm import SchedulerAlarm, SteadyTime
 from publisher.channel import Channel
-from publisher.conductor import Conductor, Score, release_all
 from publisher.desk import begin_live, spare_written
 from publisher.library import Library, library_path
 from publisher.listening import ACCEPTED_AT_ONCE, BACKLOG, listen, raise_file_limit, url_of
@@ -25,6 +23,8 @@ from publisher.log.timed import TimedLog
 from publisher.metrics import Metrics
 from publisher.reel import Reel
 from publisher.render.snapshot import Address, Brand
+from publisher.replay.alarm import SchedulerAlarm, SteadyTime
+from publisher.replay.conductor import Conductor, Score, release_all
 from publisher.scene import Billing
 from publisher.web.doors import RESERVED_FILES, Limits
 from publisher.web.problems import LONGEST_URL

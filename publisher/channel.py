@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from publisher.alarm import Alarm
-    from publisher.conductor import Conductor
-    from publisher.control import Control
     from publisher.desk import Beginning
     from publisher.library import Shelf
     from publisher.log.contract import EventLog
@@ -28,6 +25,9 @@ if TYPE_CHECKING:
     from publisher.projection import Ids, Timestamps
     from publisher.reel import Reel
     from publisher.render.snapshot import Address
+    from publisher.replay.alarm import Alarm
+    from publisher.replay.conductor import Conductor
+    from publisher.replay.control import Control
     from publisher.scene import Billing
     from shared.event import Position, ResetReason
     from shared.wire import Standing

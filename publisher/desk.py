@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from publisher.conductor import take_back
 from publisher.log.contract import Draft, StaleAppendError
+from publisher.replay.conductor import take_back
 from publisher.sources.minting import Mint
 from publisher.sources.written import read_written
 from shared.errors import NewsreelError, UsageError

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from publisher.channel import Channel
     from publisher.fanout.counts import Counts
     from publisher.measures import Histogram
-    from publisher.reruns import Reruns
+    from publisher.rerun.reruns import Reruns
     from publisher.websub.hub import Hub
 
 _BY_CHANNEL = ("channel",)

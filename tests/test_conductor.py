@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from making import make_post
 
-from publisher.conductor import Conductor, Score, release_all
-from publisher.control import Control
 from publisher.log.contract import LogError
 from publisher.log.memory import MemoryStore
 from publisher.reel import Reel
+from publisher.replay.conductor import Conductor, Score, release_all
+from publisher.replay.control import Control
 from shared.event import ClockEvent, DeleteEvent, PostEvent, UpdateEvent
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from making import ADDRESS, make_post
 
 from publisher.channel import Channel
-from publisher.conductor import Conductor
-from publisher.control import Control, NoSuchPlaceError
 from publisher.desk import begin_live
 from publisher.library import Library
 from publisher.log.contract import LogError
 from publisher.log.memory import MemoryStore
 from publisher.reel import Reel
+from publisher.replay.conductor import Conductor
+from publisher.replay.control import Control, NoSuchPlaceError
+from publisher.replay.score import Score
 from publisher.scene import Billing
-from publisher.score import Score
 from publisher.token import Token
 from publisher.web.site import Site
 from shared.event import ClockEvent, PostEvent, ResetEvent

@@ -9,8 +9,8 @@ import click
 import pytest
 
 from publisher.cli import publisher
-from publisher.control import Control
-from publisher.rerun import PARAMETERS
+from publisher.replay.control import Control
+from publisher.rerun.rerun import PARAMETERS
 from publisher.sources.opening import FORMATS
 from publisher.sources.opening import read as read_source
 from shared.event import ClockState, ResetReason

@@ -237,7 +237,7 @@ class Everything:
 @asynccontextmanager
 async def replaying(events, monkeypatch, *, timestamps="shifted"):
     """Serve a replay that stands still after its first event, at a moment that does not pass."""
-    monkeypatch.setattr("publisher.alarm.SteadyTime.now", lambda _: NOW)
+    monkeypatch.setattr("publisher.replay.alarm.SteadyTime.now", lambda _: NOW)
     monkeypatch.setattr(memory, "draw_epoch", lambda: "k3f9")
     table = {
         "server": {"port": 0, "public_url": ROOT},

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.rerun import Axis, Rerun, RerunError, Timetable, parse_at
+from publisher.rerun.rerun import Axis, Rerun, RerunError, Timetable, parse_at
 from publisher.when import When
 
 START = datetime(2026, 3, 2, 20, tzinfo=UTC)

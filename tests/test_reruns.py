@@ -19,13 +19,13 @@ from channels import NOW, open_room
 from making import FIRST, make_post
 from test_stream import soon
 
-from publisher import reruns as reruns_module
-from publisher import show as show_module
 from publisher.editions import PRINTINGS
-from publisher.mould import Moulds
-from publisher.playback import MOST_SECONDS, AsOf, Playback
-from publisher.rerun import Axis, Rerun
-from publisher.show import Show, Viewer
+from publisher.rerun import reruns as reruns_module
+from publisher.rerun import show as show_module
+from publisher.rerun.mould import Moulds
+from publisher.rerun.playback import MOST_SECONDS, AsOf, Playback
+from publisher.rerun.rerun import Axis, Rerun
+from publisher.rerun.show import Show, Viewer
 from publisher.when import When
 from shared.event import DeleteEvent, PostEvent, UpdateEvent
 from shared.post import encode_json

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from pydantic import ValidationError
 
-from publisher.control import Control, NoSuchPlaceError
+from publisher.replay.control import Control, NoSuchPlaceError
 from publisher.web.body import read_body
 from publisher.web.desk import authorized
 from shared.text import clean_line

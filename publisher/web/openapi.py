@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import models_json_schema
 
-from publisher.control import Control
+from publisher.replay.control import Control
 from shared import __version__
 from shared.post import Post, encode_json
 from shared.wire import (

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from publisher.fanout import RETRY_MS
-from publisher.rerun import RerunError
-from publisher.show import Viewer
+from publisher.rerun.rerun import RerunError
+from publisher.rerun.show import Viewer
 from publisher.web.connection import HEADERS, Connection
 from publisher.web.stream import position_of, sieve_of
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from publisher.channel import Channel
-    from publisher.rerun import Rerun
-    from publisher.reruns import Reruns
+    from publisher.rerun.rerun import Rerun
+    from publisher.rerun.reruns import Reruns
     from publisher.web.doors import Doors
 
 

@@ -11,7 +11,7 @@ from publisher.editions import PRINTINGS, Edition
 from publisher.render.opml import channels_opml
 from publisher.render.page import ICON, Listing, channels_page, post_page
 from publisher.render.stylesheet import STYLESHEET, STYLESHEET_PATH
-from publisher.reruns import Reruns
+from publisher.rerun.reruns import Reruns
 from publisher.web import desk
 from publisher.web.archive import archive, archive_of
 from publisher.web.clock import set_clock, show_clock

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from publisher.editions import PRINTINGS, Edition
-from publisher.playback import AsOf
-from publisher.rerun import PARAMETERS, Rerun, RerunError, parse_at
+from publisher.rerun.playback import AsOf
+from publisher.rerun.rerun import PARAMETERS, Rerun, RerunError, parse_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from publisher.channel import Channel
     from publisher.editions import Editions
     from publisher.render.snapshot import Address, Snapshot
-    from publisher.reruns import Reruns
+    from publisher.rerun.reruns import Reruns
     from publisher.scene import Scene
 
 

@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from publisher.alarm import SchedulerAlarm, SteadyTime
-from publisher.conductor import Conductor
 from publisher.log.opening import open_store
 from publisher.reel import Reel
-from publisher.score import Score
+from publisher.replay.alarm import SchedulerAlarm, SteadyTime
+from publisher.replay.conductor import Conductor
+from publisher.replay.score import Score
 from shared.event import PostEvent
 from shared.post import Post, PostFacts
 

@@ -15,21 +15,21 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from publisher.clock import ReplayClock
-from publisher.control import obey
 from publisher.log.contract import Draft, LogError, StaleAppendError
 from publisher.measures import Histogram
-from publisher.playhead import Playhead
-from publisher.score import GROUP, Score, next_step, opening
+from publisher.replay.control import obey
+from publisher.replay.playhead import Playhead
+from publisher.replay.score import GROUP, Score, next_step, opening
 from shared.event import ResetEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from publisher.alarm import Alarm
-    from publisher.control import Control
     from publisher.log.contract import EventLog, Kind
     from publisher.reel import Reel
+    from publisher.replay.alarm import Alarm
+    from publisher.replay.control import Control
     from shared.event import Logged
     from shared.wire import Standing
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from publisher.fanout import EncodedFrame, Form, Outlet, Sieve
-    from publisher.playback import Playback
+    from publisher.rerun.playback import Playback
     from shared.event import ClockState, Position, ResetReason
 
 AT_ONCE = 100

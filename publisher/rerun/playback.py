@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 from publisher.library import Past
-from publisher.mould import Filling
 from publisher.projection import Projection
 from publisher.render.jsonfeed import json_feed, reset_document
-from publisher.rerun import Timetable, moment_of
+from publisher.rerun.mould import Filling
+from publisher.rerun.rerun import Timetable, moment_of
 from publisher.scene import Scene
 from publisher.when import spoken, spoken_speed
 from shared.post import ReplayFacts
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from publisher.channel import Channel
     from publisher.fanout import EncodedFrame
     from publisher.library import Filed, History
-    from publisher.mould import Moulds
     from publisher.render.snapshot import Snapshot
-    from publisher.rerun import Axis, Rerun
+    from publisher.rerun.mould import Moulds
+    from publisher.rerun.rerun import Axis, Rerun
     from publisher.when import When
     from shared.event import ClockState, Position, ResetReason
     from shared.post import Post

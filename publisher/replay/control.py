@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from publisher.clock import FASTEST, SLOWEST, ReplayClock
-from publisher.playhead import clock_event
+from publisher.replay.playhead import clock_event
 from publisher.when import When, parse_speed
 from shared.errors import UsageError
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from publisher.log.contract import Draft
-    from publisher.playhead import Playhead
     from publisher.reel import Reel
-    from publisher.score import Score
+    from publisher.replay.playhead import Playhead
+    from publisher.replay.score import Score
     from shared.event import ClockState
 
 

@@ -1,7 +1,7 @@
 """All reruns that somebody watches or asks for, over one heap and one timer; nothing is kept of one that nobody does.
 
-A rerun is a pure function of its URL and the log (``publisher.playback``). What is kept here only saves work: the axes
-that reruns of one channel share, the documents rendered last, and, while somebody watches, what is due next.
+A rerun is a pure function of its URL and the log (``publisher.rerun.playback``). What is kept here only saves work: the
+axes that reruns of one channel share, the documents rendered last, and, while somebody watches, what is due next.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 from publisher.fanout.fanout import BEAT_SECONDS, LIFE_SECONDS, spread
 from publisher.library.history import microseconds
-from publisher.mould import Moulds
-from publisher.playback import Playback
-from publisher.rerun import Axis
-from publisher.show import Show, Viewer
+from publisher.rerun.mould import Moulds
+from publisher.rerun.playback import Playback
+from publisher.rerun.rerun import Axis
+from publisher.rerun.show import Show, Viewer
 from shared.event import ClockEvent, DeleteEvent, ResetEvent
 from shared.sse import encode_retry
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from publisher.channel import Channel
     from publisher.editions import Edition
     from publisher.library import History
-    from publisher.rerun import Rerun
+    from publisher.rerun.rerun import Rerun
     from shared.event import Logged
 
 AXES = 16

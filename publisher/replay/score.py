@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from publisher.clock import ReplayClock
-from publisher.playhead import clock_event
+from publisher.replay.playhead import clock_event
 
 if TYPE_CHECKING:
     from publisher.log.contract import Draft
-    from publisher.playhead import Playhead
     from publisher.reel import Reel
+    from publisher.replay.playhead import Playhead
     from shared.event import ClockEvent, ClockState
 
 GROUP = 500
