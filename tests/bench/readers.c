@@ -52,7 +52,7 @@ struct reader {
     int64_t seq, mark, when;      /* last event; the present event's number, and its moment */
     int64_t due;                  /* when to connect again */
     uint32_t retry;               /* milliseconds */
-    char id[ID], text[LINE];
+    char id[ID], coming[ID], text[LINE]; /* an id counts once its event is whole */
 };
 
 static struct reader *all;
@@ -130,6 +130,7 @@ static void start(struct reader *r) {
     r->line = 0;
     r->kind = 0;
     r->mark = -1;
+    strcpy(r->coming, r->id);
     r->chunk = SIZE;
     r->left = 0;
     making++;
@@ -166,6 +167,7 @@ static void ask(struct reader *r) {
 }
 
 static void event(struct reader *r, int64_t arrival) {
+    strcpy(r->id, r->coming);
     if (r->kind == 'r') resets++;
     if (r->mark >= 0 && r->kind != 'r') {
         if (r->seq >= 0 && r->mark > r->seq + 1) gaps += r->mark - r->seq - 1;
@@ -207,7 +209,7 @@ static void line(struct reader *r, int64_t arrival) {
     } else if (!strncmp(r->text, "event:", 6)) r->kind = r->text[6] == ' ' ? r->text[7] : r->text[6];
     else if (!strncmp(r->text, "id:", 3)) {
         char *value = r->text + 3 + (r->text[3] == ' ');
-        if (strlen(value) < ID) strcpy(r->id, value);
+        if (strlen(value) < ID) strcpy(r->coming, value);
     } else if (!strncmp(r->text, "retry:", 6)) r->retry = atoi(r->text + 6);
 }
 
