@@ -1,9 +1,13 @@
 """What all tests share."""
 
 import os
+import signal
 import tempfile
 
 import pytest
+
+# A script's background ignores this, and the programs under test would inherit it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Publishers that tests start keep their tokens here, not among the user's.
 _state = tempfile.TemporaryDirectory(prefix="newsreel-tests-")
