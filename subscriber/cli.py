@@ -17,6 +17,7 @@ from shared.command import common_options, run
 from shared.fetch import open_session
 from shared.text import clean_line, showable
 from subscriber.discover import SeveralChannelsError
+from subscriber.execute import Execution, Relay
 from subscriber.follower import Follower
 from subscriber.keys import HINT, Keys, terminal, token_for, typed
 from subscriber.rerun import Rerun
@@ -36,12 +37,19 @@ taken up again without a gap and without a repetition.
 A replay that runs on this machine is driven by keys where it is shown in a terminal: space pauses and plays, the arrows
 lead 10 seconds back and forth, + and - double and halve the speed, . releases the next post and stands still, q leaves.
 
+With --exec a command is run by the shell for each event, one after the other. On its standard input it finds what
+--json prints of the event; NEWSREEL_EVENT (post, update, delete, clock or reset), the post's NEWSREEL_ID,
+NEWSREEL_TITLE and NEWSREEL_URL are in its environment. What it prints stands among the posts, with --json on standard
+error. A failure is told, and the following goes on; with --state a crash repeats at most the last event.
+
 \b
 Examples:
   newsreel-subscriber http://127.0.0.1:8000/harbour-fire/
   newsreel-subscriber --json --state harbour.state http://127.0.0.1:8000/harbour-fire/ >> harbour.jsonl
   newsreel-subscriber --rerun --speed 120 http://127.0.0.1:8000/harbour-fire/
   newsreel-subscriber --json --once http://127.0.0.1:8000/harbour-fire/ | jq -r 'select(.event == "post").data.title'
+  newsreel-subscriber --exec '[ $NEWSREEL_EVENT != post ] || notify-send -- "$NEWSREEL_TITLE"' \\
+    http://127.0.0.1:8000/harbour-fire/
 
 Exit codes: 0 done, 1 failed while working, 2 wrong usage, 130 interrupted.
 """
@@ -50,6 +58,7 @@ Exit codes: 0 done, 1 failed while working, 2 wrong usage, 130 interrupted.
 @click.command(help=HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.argument("url")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON an event: event, id, data.")
+@click.option("--exec", "to_run", metavar="CMD", help="Run CMD for each event, which is on its standard input as JSON.")
 @click.option("--poll", is_flag=True, help="Poll the feed even if there is a stream.")
 @click.option(
     "--state",
@@ -71,6 +80,7 @@ def command(
     url: str,
     *,
     as_json: bool,
+    to_run: str | None,
     poll: bool,
     state: Path | None,
     once: bool,
@@ -83,10 +93,12 @@ def command(
     """Run the command and give its exit code."""
     if not rerun and (speed or begin or max_gap):
         raise click.UsageError("--speed, --from and --max-gap are of a rerun; add --rerun")
+    if to_run is not None and not to_run.strip():
+        raise click.UsageError("--exec takes a command, such as 'cat >> harbour.jsonl'")
     asked = Rerun(speed, begin, max_gap) if rerun else None
     follower = Follower(url, poll=poll, state=state, once=once, until_end=until_end, rerun=asked)
     try:
-        asyncio.run(_follow(follower, as_json=as_json))
+        asyncio.run(_follow(follower, as_json=as_json, to_run=to_run))
     except SeveralChannelsError as error:
         logger.error("%s", error)  # noqa: TRY400 one line
         for link in error.channels:
@@ -96,22 +108,29 @@ def command(
     return 0
 
 
-async def _follow(follower: Follower, *, as_json: bool) -> None:
+async def _follow(follower: Follower, *, as_json: bool, to_run: str | None) -> None:
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     async with contextlib.aclosing(follower.updates()) as updates:
         if as_json:
+            execution = Execution(to_run, output=sys.stderr.fileno()) if to_run else None
             async for update in updates:
                 sys.stdout.buffer.write(update.to_json().encode() + b"\n")
                 sys.stdout.buffer.flush()
+                if execution:
+                    await execution.run(update)
             return
         screen = Screen(follower.status)
         async with contextlib.AsyncExitStack() as open_things:
             open_things.enter_context(screen.opened())
+            relay = open_things.enter_context(Relay(screen.say)) if to_run and screen.is_live else None
+            execution = Execution(to_run, relay=relay) if to_run else None
             waiting = terminal()
             async for update in updates:
                 screen.print(update)
+                if execution:
+                    await execution.run(update)
                 if waiting and (found := token_for(follower.status)) is not None:
                     waiting = False
                     await open_things.enter_async_context(_driven(follower, *found))

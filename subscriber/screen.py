@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, NoReturn
 
 from rich.console import Console
 from rich.live import Live
+from rich.text import Text
 
-from shared.text import clean_line
+from shared.text import clean_line, showable
 from subscriber.view import show, status_line
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
-
-    from rich.text import Text
 
     from subscriber.follower import Status
     from subscriber.update import Update
@@ -38,9 +37,14 @@ class Screen:
         self._console = console or Terminal(highlight=False, markup=False, emoji=False)
         self._headlines: dict[str, str] = {}
 
+    @property
+    def is_live(self) -> bool:
+        """Tell whether there is a status line, which whatever else is printed would tear."""
+        return self._console.is_terminal
+
     def opened(self) -> AbstractContextManager[object]:
         """Show the status line while the context lasts."""
-        if not self._console.is_terminal:
+        if not self.is_live:
             return nullcontext()
         return Live(
             get_renderable=self._line,
@@ -57,6 +61,10 @@ class Screen:
         self._remember(update)
         if shown is not None:
             self._console.print(shown)
+
+    def say(self, line: str) -> None:
+        """Show one line of somebody else's."""
+        self._console.print(Text(showable(line.expandtabs())))
 
     def _remember(self, update: Update) -> None:
         match update.event:
