@@ -47,6 +47,7 @@ MAX_WAIT_SECONDS = 24 * 3600.0
 
 _TRY_LATER = frozenset({408, 425, 429})
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_COMPATIBLE = ipaddress.ip_network("::/96")
 _MAX_AGE = re.compile(r"(?:^|[\s,])max-age\s*=\s*\"?(\d{1,9})", re.IGNORECASE | re.ASCII)
 
 
@@ -173,6 +174,8 @@ def _is_public(address: str) -> bool:
     """Tell whether an address leads out of this machine and its network, by whatever way."""
     ip = ipaddress.ip_address(address)
     if isinstance(ip, ipaddress.IPv6Address):
+        if ip in _COMPATIBLE:  # deprecated (RFC 4291, section 2.5.5.1): nothing public is there, but perhaps a tunnel
+            return False
         # Some reach an IPv4 address through a gateway: 6to4, Teredo, NAT64 (RFC 3056, 4380, 6052).
         inner = [
             ip.sixtofour,

@@ -52,6 +52,8 @@ async def test_a_host_that_cannot_be_is_told_in_a_line(host):
         ("::ffff:127.0.0.1", False),
         ("64:ff9b::7f00:1", False),
         ("2002:7f00:1::", False),
+        ("::127.0.0.1", False),
+        ("::93.184.216.34", False),
     ],
 )
 def test_what_leads_to_this_machine_or_its_network_is_not_public(address, public):
