@@ -28,6 +28,10 @@ class NoClockError(NewsreelError):
     """There is no replay at the address, or it does not say how it stands."""
 
 
+class NoTokenError(UsageError):
+    """The server wants its token, and none is at hand."""
+
+
 class RefusedError(UsageError):
     """The server does not do what was asked: the token is not its own, or it makes no sense."""
 
@@ -64,24 +68,34 @@ async def read_clock(session: aiohttp.ClientSession, url: str) -> Standing:
         return _standing(url, response.status, await read_body(response, MOST_BYTES))
 
 
-async def drive_clock(session: aiohttp.ClientSession, url: str, token: str, control: Mapping[str, Any]) -> Standing:
+async def drive_clock(
+    session: aiohttp.ClientSession, url: str, token: str | None, control: Mapping[str, Any]
+) -> Standing:
     """Set a replay's clock, and tell how it then stands.
 
     Args:
         session: see ``shared.fetch.open_session``.
         url: one that ``clock_url`` made.
-        token: the server's.
+        token: the server's; without one the server tells what it lacks.
         control: ``state``, ``speed``, ``seek``, ``step``, as the protocol has them.
 
     Raises:
+        NoTokenError: the server has a token, and none was given.
         RefusedError: the server refuses.
         NoClockError: there is no replay.
         FetchError: no answer.
     """
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    headers = {"Content-Type": "application/json"}
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
     async with request(
         session, url, headers=headers, method="PATCH", body=encode_json(dict(control)), follow=False
     ) as response:
+        if response.status == 401 and token is None:
+            raise NoTokenError(
+                f"no token for {url} is at hand; set NEWSREEL_TOKEN to the server's, or run this as the user who runs "
+                "the replay, on the same machine"
+            )
         return _standing(url, response.status, await read_body(response, MOST_BYTES))
 
 

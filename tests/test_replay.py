@@ -100,7 +100,20 @@ def test_the_command_says_what_is_wrong_in_one_line(page, clock, monkeypatch):
     code, said = clock(served.root)
     assert (code, "cannot reach" in said) == (1, True)
     code, said = clock(served.root, "pause")
-    assert (code, "no token for" in said, "NEWSREEL_TOKEN" in said) == (2, True, True)
+    assert (code, "cannot reach" in said) == (1, True)
+
+
+def test_without_a_token_the_command_says_who_lacks_it(page, clock, monkeypatch, tmp_path):
+    settings = tmp_path / "config.toml"
+    settings.write_text(f'[server]\nport = 0\n[channels.a]\nsource = "{page(2)}"\n')
+    with publishing("serve", "--config", settings) as served:
+        code, said = clock(served.root, "pause")
+        assert (code, "this server has no token" in said, "NEWSREEL_TOKEN set" in said) == (2, True, True)
+    monkeypatch.setenv("NEWSREEL_TOKEN", "a-token")
+    with publishing("serve", "--config", settings) as served:
+        monkeypatch.delenv("NEWSREEL_TOKEN")
+        code, said = clock(served.root, "pause")
+        assert (code, "no token for" in said, "NEWSREEL_TOKEN to the server's" in said) == (2, True, True)
 
 
 def test_a_token_of_ones_own_drives_it_from_anywhere(page, clock, monkeypatch, tmp_path):

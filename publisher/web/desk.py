@@ -36,7 +36,10 @@ def authorized(request: web.Request) -> None:
     """
     token = request.config_dict.get(TOKEN)
     if token is None:
-        raise web.HTTPForbidden(text="this server has no token, so nobody may; start it with NEWSREEL_TOKEN set")
+        raise web.HTTPForbidden(
+            text="this server has no token, so nobody may; start it with NEWSREEL_TOKEN set, or name a token_file in "
+            "its settings"
+        )
     scheme, _, given = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     if scheme.lower() != "bearer":
         raise web.HTTPUnauthorized(
