@@ -119,6 +119,32 @@ def test_errors_say_what_where_and_how_to_mend(write, text, told):
     assert error.value.exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ('[server]\nport = "http"', "config.toml:2: server.port: 'http' is no whole number; write one, such as 100"),
+        ("[server]\nport = 1.5", "config.toml:2: server.port: 1.5 is no whole number; write one, such as 100"),
+        ("[server]\nport = 99999", "config.toml:2: server.port: 99999 is too large; write 65535 or less"),
+        ("[log]\nkeep = -1", "config.toml:2: log.keep: -1 is too small; write 0 or more"),
+        (
+            '[server]\nmetrics = "maybe"',
+            "config.toml:2: server.metrics: 'maybe' is neither true nor false; write one of",
+        ),
+        ("[server]\nhost = 3", "config.toml:2: server.host: 3 is no text; write it in quotation marks"),
+        (
+            '[streams]\ndrain_seconds = "x"',
+            "config.toml:2: streams.drain_seconds: 'x' is no number; write one, such as",
+        ),
+        ("[websub]\nhubs = 3", "config.toml:2: websub.hubs: 3 is no list; write it in brackets"),
+        ("log = 3", "config.toml:1: log: 3 is no table; write its keys below a line with its name in brackets"),
+    ],
+)
+def test_a_value_of_another_kind_is_told_in_plain_words(write, setting, told):
+    with pytest.raises(ConfigError, match=re.escape(told)) as error:
+        load(write(setting + "\n" + CHANNEL))
+    assert "Input should" not in str(error.value)
+
+
 def test_a_missing_file(tmp_path):
     with pytest.raises(ConfigError, match=r"config[.]example[.]toml"):
         load(tmp_path / "none.toml")
@@ -137,7 +163,11 @@ def test_no_environment_variable_wins_over_what_was_typed(monkeypatch):
 @pytest.mark.parametrize(
     ("variable", "value", "told"),
     [
-        ("NEWSREEL_SERVER__PORT", "x", "environment variable NEWSREEL_SERVER__PORT: server.port: Input should be"),
+        (
+            "NEWSREEL_SERVER__PORT",
+            "x",
+            "environment variable NEWSREEL_SERVER__PORT: server.port: 'x' is no whole number",
+        ),
         (
             "NEWSREEL_CHANNELS__A__FROM",
             "99:99",
