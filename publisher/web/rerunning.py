@@ -9,8 +9,7 @@ from aiohttp import web
 from publisher.fanout import RETRY_MS
 from publisher.rerun.rerun import RerunError
 from publisher.rerun.show import Viewer
-from publisher.web.connection import HEADERS, Connection
-from publisher.web.stream import position_of, sieve_of
+from publisher.web.stream import begin, position_of, sieve_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -37,18 +36,10 @@ class RerunStreams:
         except RerunError as error:
             raise web.HTTPBadRequest(text=str(error)) from None
         way, reason = show.playback.join(position, now)
-        if way == "over":
-            return web.Response(status=204, headers={"Cache-Control": "no-cache", "Access-Control-Allow-Origin": "*"})
-        if request.method == "HEAD":
-            return web.StreamResponse(headers=HEADERS)
-        left = self._doors.admit(request)
-        try:
-            connection = await Connection.open(request, compress=self._compress)
-        except BaseException as error:
-            left()
-            if isinstance(error, ConnectionResetError):
-                return web.StreamResponse()  # it left before the stream began
-            raise
+        begun = await begin(request, self._doors, over=way == "over", compress=self._compress)
+        if isinstance(begun, web.StreamResponse):
+            return begun
+        connection, left = begun
         viewer = Viewer(show, connection, sieve, reason, left)
         if way == "go-on" and position is not None:
             # Who comes back to the stream was told by it what the clock shows; who comes from a document was not.

@@ -39,18 +39,10 @@ class Stream:
         """Answer one reader. The stream lives on when this returns: the fan-out ends it, or the reader does."""
         sieve = sieve_of(request)
         join = await self._channel.join(position_of(request))
-        if join.way == "over":
-            return web.Response(status=204, headers={"Cache-Control": "no-cache", "Access-Control-Allow-Origin": "*"})
-        if request.method == "HEAD":
-            return web.StreamResponse(headers=HEADERS)
-        left = self._doors.admit(request)
-        try:
-            connection = await Connection.open(request, compress=self._compress)
-        except BaseException as error:
-            left()
-            if isinstance(error, ConnectionResetError):
-                return web.StreamResponse()  # it left before the stream began
-            raise
+        begun = await begin(request, self._doors, over=join.way == "over", compress=self._compress)
+        if isinstance(begun, web.StreamResponse):
+            return begun
+        connection, left = begun
         reader = Reader(connection, join.cursor, sieve, left)
         if join.way == "reset":
             way: Way = "reset"
@@ -65,6 +57,33 @@ class Stream:
         if self._fanout.offer(reader, connection.form.of(_RETRY), 0):
             self._fanout.place(reader)
         return connection.answer()
+
+
+async def begin(
+    request: web.Request, doors: Doors, *, over: bool, compress: bool
+) -> tuple[Connection, Callable[[], None]] | web.StreamResponse:
+    """Let a reader in and take its connection over; or give the whole answer, where there is no stream to begin.
+
+    ``over`` says that nothing is left for this reader to get.
+
+    Returns:
+        The connection, and what is to be called once when it is gone; or the answer.
+
+    Raises:
+        HTTPServiceUnavailable: the doors are closed to it.
+    """
+    if over:
+        return web.Response(status=204, headers={"Cache-Control": "no-cache", "Access-Control-Allow-Origin": "*"})
+    if request.method == "HEAD":
+        return web.StreamResponse(headers=HEADERS)
+    left = doors.admit(request)
+    try:
+        return await Connection.open(request, compress=compress), left
+    except BaseException as error:
+        left()
+        if isinstance(error, ConnectionResetError):
+            return web.StreamResponse()  # it left before the stream began
+        raise
 
 
 def position_of(request: web.Request) -> Position | None:

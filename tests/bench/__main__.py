@@ -52,6 +52,9 @@ def main(arguments: list[str]) -> int:
     if not arguments:
         return min(1, max(abs(bench.run(list(bench.short))) for bench in BENCHES.values()))
     name, *given = arguments
+    if name in {"-h", "--help"}:
+        print(f"{__doc__}\nThere are: {', '.join(BENCHES)}.")
+        return 0
     wanted = (given or list(BENCHES)) if name == "full" else [name]
     unknown = [one for one in wanted if one not in BENCHES]
     if unknown:
