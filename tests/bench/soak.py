@@ -162,7 +162,7 @@ class Soak:
             begin = time.monotonic()
             posting = asyncio.create_task(self._keep_posting())
             acting = asyncio.create_task(self._act(begin))
-            await self._wait_until(begin + self._seconds / 4)
+            await self._wait_until(begin + self._seconds / 10)  # so that by the middle all that is bounded is full
             replaced = time.monotonic()
             await self._replace()
             begin += time.monotonic() - replaced  # that takes as long as it takes
