@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 import sqlite3
+import threading
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from datetime import timedelta
 from functools import partial
@@ -614,3 +615,23 @@ async def test_a_live_channel_is_pushed():
         await subscribe(room, subscriber, "feed.json")
         await room.post("a")
         assert [item["title"] for item in json.loads((await subscriber.delivery())[1])["items"]] == ["About a"]
+
+
+async def test_closing_waits_for_a_thread_whose_asker_was_cancelled(tmp_path):
+    leases = Leases.open(str(tmp_path / "leases"))
+    begun, go_on, saw = threading.Event(), threading.Event(), []
+
+    def work():
+        begun.set()
+        go_on.wait(20)
+        saw.extend(leases._connection.execute("SELECT 1"))
+
+    asker = asyncio.create_task(leases._locked(work))
+    await asyncio.to_thread(begun.wait, 20)
+    asker.cancel()
+    await asyncio.wait([asker])
+    closing_ = asyncio.create_task(asyncio.to_thread(leases.close))
+    assert not (await asyncio.wait([closing_], timeout=0.05))[0]
+    go_on.set()
+    await closing_
+    assert saw == [(1,)]

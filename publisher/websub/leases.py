@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import threading
 from collections import Counter, defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -67,6 +68,7 @@ class Leases:
         self._path = path
         self._connection = connection
         self._turn = asyncio.Lock()  # one change at a time, in a thread: a sync takes as long as the disk wants
+        self._using = threading.Lock()  # a thread goes on when who waits for it is cancelled
         self._leases: dict[Key, Lease] = {}
         self._callbacks: defaultdict[str, dict[str, None]] = defaultdict(dict)  # by topic
         self._hosts: Counter[str] = Counter()
@@ -162,7 +164,7 @@ class Leases:
 
     def close(self) -> None:
         """Close the file; what was told and not saved may be told again after the next start."""
-        with suppress(sqlite3.Error):
+        with self._using, suppress(sqlite3.Error):
             self._connection.close()
 
     def _keep(self, lease: Lease) -> None:
@@ -201,9 +203,13 @@ class Leases:
     async def _locked(self, work: Callable[[], Done]) -> Done:
         async with self._turn:
             try:
-                return await asyncio.to_thread(work)
+                return await asyncio.to_thread(self._alone, work)
             except sqlite3.Error as error:
                 raise _failed(self._path, "used", error) from error
+
+    def _alone(self, work: Callable[[], Done]) -> Done:
+        with self._using:
+            return work()
 
 
 def _begin_or_check(path: str, connection: sqlite3.Connection) -> None:
