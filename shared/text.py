@@ -31,7 +31,7 @@ _ILLEGAL = re.compile("[^\t\n\r\u0020-\u007e\u00a0-\ud7ff\ue000-\ufffd\U00010000
 _WIDTHLESS = re.compile("[\u200b\u2060\ufeff\u00ad]")
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*", re.ASCII)  # as RFC 4287's grammar has it
 _WEB = re.compile(r"https?://", re.IGNORECASE)
-_URI_SIGNS = "!#$%&'()*+,/:;=?@[]~"
+_URI_SIGNS = "!#$%&'*()+,/:;=?@[]~"
 _URI = re.compile(rf"[A-Za-z0-9_.{re.escape(_URI_SIGNS)}-]+")
 _SPACES = re.compile(r"\s+")
 # Control characters (C0, DEL, C1), line and paragraph separators, marks that turn the direction of writing.

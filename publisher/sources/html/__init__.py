@@ -36,16 +36,18 @@ if TYPE_CHECKING:
 
 FORMAT = "html"
 
-_FIRST_TAG = re.compile(
-    r"(?:\s++|<!--(?:[^-]|-(?!->))*+-->|<\?xml[^>]*\?>)*+<(?:!doctype\s+)?([a-z][a-z0-9:-]*)", re.IGNORECASE
-)
+_BEFORE_TAGS = re.compile(r"\s+|<!--.*?-->|<\?xml[^>]*\?>", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"<(?:!doctype\s+)?([a-z][a-z0-9:-]*)", re.IGNORECASE)
 _TAGS = frozenset((*defs.tags, "main", "template", "search", "dialog", "picture", "data", "slot"))
 _FEEDS = {"rss", "feed", "rdf:rdf", "opml"}
 
 
 def fits(text: str) -> bool:
     """Tell whether ``text`` is HTML: markup that is no feed."""
-    match = _FIRST_TAG.match(text)
+    start = 0
+    while passed := _BEFORE_TAGS.match(text, start):
+        start = passed.end()
+    match = _TAG.match(text, start)
     if match is None:
         return False
     tag = match[1].lower()

@@ -29,7 +29,7 @@ _VOCABULARY = re.compile(r"(?:https?://(?:www\.)?schema\.org/|schema:)", re.IGNO
 _OPENING = re.compile(r"\s*(?://|/\*)?\s*(?:<!--|<!\[CDATA\[)?\s*(?:\*/)?")
 _CLOSINGS = ("-->", "]]>", "//", "/*", "*/", ";")
 # A string that nothing closes reaches to the end: so no quote is looked at twice.
-_STRING = r'"(?:[^"\\]++|\\.)*+"?'
+_STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"?'
 _STRINGS_AND_COMMAS = re.compile(rf"({_STRING})|,(?=\s*[\]}}])", re.DOTALL)
 _STRINGS_AND_BRACKETS = re.compile(rf"{_STRING}|[\[{{]|[\]}}]", re.DOTALL)
 _STRINGS_AND_LINES = re.compile(rf"{_STRING}|[{{}}\n]", re.DOTALL)
