@@ -10,25 +10,41 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from publisher.log.contract import Draft, StaleAppendError
+from publisher.log.contract import Draft, LogError, StaleAppendError
 from publisher.replay.conductor import take_back
 from publisher.sources.minting import Mint
-from publisher.sources.written import read_written
+from publisher.sources.written import read_addressed, read_written
 from shared.errors import NewsreelError, UsageError
-from shared.event import ClockEvent, PostEvent, ResetEvent
+from shared.event import ClockEvent, DeleteEvent, PostEvent, ResetEvent, UpdateEvent
+from shared.item import BadItemError
 
 if TYPE_CHECKING:
-    from publisher.log.contract import EventLog
+    from collections.abc import Callable
+
+    from publisher.log.contract import EventLog, Kind
     from publisher.press import Press
-    from shared.event import Logged
+    from publisher.sources.written import Written
+    from shared.event import Event, Logged
     from shared.post import Post
+    from shared.wire import Deletion
+
+    Condition = Callable[[Post | None], None]
 
 _TICK = timedelta(microseconds=1)
 _NEVER = -1  # is no log's head
+_FACTS: tuple[Kind, ...] = ("post", "update", "delete")
 
 
 class TakenError(NewsreelError):
     """The id belongs to another post."""
+
+
+class GoneError(NewsreelError):
+    """The post was taken away."""
+
+
+class NoPostError(NewsreelError):
+    """There is no such post."""
 
 
 class WrittenError(UsageError):
@@ -92,18 +108,24 @@ async def spare_written(log: EventLog, name: str) -> None:
         WrittenError: it is.
         LogError: the log failed.
     """
-    clock, reset, post = [await log.latest(event) for event in ("clock", "reset", "post")]
+    clock, reset, written = await log.latest("clock"), await log.latest("reset"), await log.latest(*_FACTS)
     if clock is None or not isinstance(clock.event, ClockEvent) or clock.event.state != "live":
         return
-    if post is not None and post.seq > clock.seq and (reset is None or reset.seq < clock.seq):
+    # A revision, or a withdrawal of what a source had said, is lost as a post would be.
+    if written is not None and written.seq > clock.seq and (reset is None or reset.seq < clock.seq):
         raise WrittenError(
-            f"channel {name}: the log holds posts that were written to it when it was live; give the source's channel "
+            f"channel {name}: the log holds what was written to it when it was live; give the source's channel "
             'another name, or another log (url in [log]), or set mode = "live"'
         )
 
 
 class Desk:
-    """Takes posts for one live channel."""
+    """Writes one live channel.
+
+    The versions of a post are numbered, its withdrawal as the last of them, and the number is in the key of its event.
+    So of two who change a post at the same time, here or in another process, one comes first, and the other decides
+    anew from there.
+    """
 
     def __init__(self, log: EventLog, press: Press, beginning: Beginning) -> None:
         self._log = log
@@ -132,20 +154,20 @@ class Desk:
         while True:  # each turn tries the next ordinal
             post = post.model_copy(update={"id": mint.id(post.story_time, post.title or post.content_text)})
             if self._press.shelf.find(post.id) is None:
-                draft = self._draft(post, now)
-                (logged,) = await self._log.append([draft])
+                draft = self._draft(post.id, 1, PostEvent(post=post), now)
+                logged = await self._append(draft)
                 if _is_new(draft, logged):
-                    return await self._accepted(logged, post, fresh=True)
+                    return Accepted(self._press.item(logged, post), post.id, fresh=True)
 
     async def _once(self, post: Post, now: datetime, *, dated: bool) -> Accepted:
         """Publish a post under its own id, or find that it was published before."""
         filed = self._press.shelf.find(post.id)
         if filed is not None and filed.post is None:
             raise TakenError(f"the post {post.id!r} was taken away; choose another id")
-        draft = self._draft(post, now)
+        draft = self._draft(post.id, 1, PostEvent(post=post), now)
         try:
             # What is on the shelf must not come out again, even where the log has forgotten it.
-            (logged,) = await self._log.append([draft], expect=None if filed is None else _NEVER)
+            logged = await self._append(draft, expect=None if filed is None else _NEVER)
         except StaleAppendError:
             if filed is None or filed.post is None:
                 raise
@@ -153,16 +175,88 @@ class Desk:
             return Accepted(self._press.scene.project(filed) or post, post.id, fresh=False)
         assert isinstance(logged.event, PostEvent)  # noqa: S101 the key is that of a first version
         _compare(logged.event.post, post, dated=dated)
-        return await self._accepted(logged, logged.event.post, fresh=_is_new(draft, logged))
+        return Accepted(self._press.item(logged, logged.event.post), post.id, fresh=_is_new(draft, logged))
 
-    async def _accepted(self, logged: Logged, post: Post, *, fresh: bool) -> Accepted:
+    async def put(self, slug: str, item: object, now: datetime, may: Condition) -> Accepted:
+        """See that a post says what ``item`` says: revise it, or publish it where there is none; nothing if it does.
+
+        A revision is the whole new version; it keeps the post's date, and is dated by its ``date_modified`` where that
+        is later than the version before, else by ``now``.
+
+        Args:
+            slug: the post's id.
+            item: as for ``post``; an id of its own must be this one.
+            now: zone-aware.
+            may: called with the released form of the post as it stands (None: there is none) before it is changed;
+                raises where it shall not be.
+
+        Raises:
+            BadItemError: no post can be made of it.
+            GoneError: the post was taken away.
+            LogError: the log failed.
+        """
+        written = read_addressed(item, slug, now)
+        number = 1
+        while True:
+            filed = self._press.shelf.find(slug)
+            standing = self._press.scene.project(filed) if filed is not None else None
+            event: Event
+            if filed is None:
+                event = PostEvent(post=written.post)
+            elif filed.post is None or standing is None:
+                raise GoneError(f"the post {slug!r} was taken away; publish what it said under another id")
+            else:
+                number = max(number, filed.post.revision + 1)
+                event = UpdateEvent(post=_revised(filed.post, written, number, now))
+                if filed.post.digest == event.post.digest:
+                    return Accepted(standing, slug, fresh=False)
+            may(standing)
+            draft = self._draft(slug, number, event, now)
+            logged = await self._append(draft)
+            if _is_new(draft, logged):
+                return Accepted(self._press.item(logged, event.post), slug, fresh=filed is None)
+            if filed is None or logged.seq <= filed.seq:
+                number += 1  # that number was given long ago: a source had its own order
+
+    async def withdraw(self, slug: str, now: datetime, may: Condition) -> Deletion:
+        """Take a post away for good, from whatever is read; give its deletion, also where it was gone already.
+
+        Args:
+            slug: the post's id.
+            now: zone-aware.
+            may: as for ``put``.
+
+        Raises:
+            NoPostError: there never was such a post.
+            LogError: the log failed.
+        """
+        number = 1
+        while True:
+            filed = self._press.shelf.find(slug)
+            if filed is None:
+                raise NoPostError(f"there is no post {slug[:80]!r}")
+            if filed.post is None:
+                return self._press.scene.deletion(filed)
+            may(self._press.scene.project(filed))
+            number = max(number, filed.post.revision + 1)
+            logged = await self._append(
+                self._draft(slug, number, DeleteEvent(id=slug, story_time=now, withdrawn=True), now)
+            )
+            if logged.seq <= filed.seq:
+                number += 1
+
+    async def _append(self, draft: Draft, expect: int | None = None) -> Logged:
+        """Append one event, and wait until readers can see it, or the one that has its key."""
+        (logged,) = await self._log.append([draft], expect=expect)
         await self._press.reached(logged.seq)
-        return Accepted(self._press.item(logged, post), post.id, fresh)
+        if self._press.shelf.head < logged.seq:
+            raise LogError(f"{draft.key} is in the log, but the server is ending, so that nobody sees it yet")
+        return logged
 
-    def _draft(self, post: Post, now: datetime) -> Draft:
+    def _draft(self, slug: str, number: int, event: Event, now: datetime) -> Draft:
         # Release times of one channel are all different: readers sort by them, and Atom asks for distinct stamps.
         self._released = now = max(now, self._released + _TICK)
-        return Draft(f"take-{self._take}:{post.id}:1", now, PostEvent(post=post))
+        return Draft(f"take-{self._take}:{slug}:{number}", now, event)
 
 
 def _is_new(draft: Draft, logged: Logged) -> bool:
@@ -171,4 +265,25 @@ def _is_new(draft: Draft, logged: Logged) -> bool:
 
 def _compare(known: Post, post: Post, *, dated: bool) -> None:
     if known.digest != post.digest or (dated and known.story_time != post.story_time):
-        raise TakenError(f"{post.id!r} is the id of another post; choose another, or leave it out to be given one")
+        raise TakenError(
+            f"{post.id!r} is the id of another post; choose another, or leave it out to be given one, or PUT to the "
+            "post's own address to revise it"
+        )
+
+
+def _revised(known: Post, written: Written, number: int, now: datetime) -> Post:
+    """Make the next version of a post.
+
+    Raises:
+        BadItemError: it has another date.
+    """
+    post = written.post
+    if written.dated and post.story_time != known.story_time:
+        raise BadItemError(
+            f"date_published: a revision keeps the date of its post, {known.story_time.isoformat()}; leave it out"
+        )
+    last = known.date_modified or known.story_time
+    # What somebody fetched, changed and sends back has the date of the version before.
+    changed = post.date_modified if post.date_modified and post.date_modified > last else max(now, last)
+    facts = post.newsreel.model_copy(update={"story_time": known.story_time, "revision": number})
+    return post.model_copy(update={"date_published": known.date_published, "date_modified": changed, "newsreel": facts})

@@ -46,9 +46,29 @@ class Newsroom:
         async with self.session.post(where or self.root + "posts", data=data, headers=headers, **options) as answer:
             return answer, json.loads(await answer.read())
 
+    async def put(self, slug, item, **headers):
+        return await self._do("PUT", f"posts/{slug}", json.dumps(item).encode(), headers)
+
+    async def withdraw(self, slug, **headers):
+        return await self._do("DELETE", f"posts/{slug}", None, headers)
+
+    async def _do(self, method, path, data, headers):
+        sent = {"Content-Type": "application/json", **BEARER} | {k.replace("_", "-"): v for k, v in headers.items()}
+        async with self.session.request(method, self.root + path, data=data, headers=sent) as answer:
+            return answer, json.loads(await answer.read())
+
+    async def tag(self, slug):
+        """Give the entity tag of a post's JSON."""
+        async with self.session.get(f"{self.root}posts/{slug}", headers={"Accept": "application/json"}) as answer:
+            return answer.headers["ETag"]
+
     async def get(self, path):
         async with self.session.get(path if "://" in path else self.root + path) as answer:
             return answer.status, await answer.read()
+
+    async def reached(self, item):
+        """Wait until this process has seen what another one may have appended."""
+        await self.server.channels["harbour"].press.reached(int(item["_newsreel"]["position"].rpartition("-")[2]))
 
     async def feed(self):
         return json.loads((await self.get("feed.json"))[1])
@@ -277,7 +297,7 @@ async def test_what_was_written_is_not_taken_back_for_a_source(tmp_path, mode):
     async with newsroom(tmp_path) as room:
         await room.post(FERRY)
         before = (await room.feed())["items"]
-    with pytest.raises(WrittenError, match="channel harbour: the log holds posts that were written to it"):
+    with pytest.raises(WrittenError, match="channel harbour: the log holds what was written to it"):
         async with newsroom(tmp_path, other):
             pass
     async with newsroom(tmp_path) as room:
@@ -292,6 +312,199 @@ async def test_two_processes_begin_one_story(tmp_path):
         answers = await asyncio.gather(*(one.post(FERRY) for one in (room, other)))
         assert sorted(answer.status for answer, _ in answers) == [200, 201]
         assert answers[0][1] == answers[1][1]
+
+
+def known(*frames):
+    return [(frame.event, json.loads(frame.data)) for frame in frames]
+
+
+async def test_a_revision_is_out_everywhere_once_it_is_answered(tmp_path):
+    async with newsroom(tmp_path) as room:
+        _, first = await room.post(FERRY)
+        answer, item = await room.put("ferry", {"title": "The ferry is lost", "content_text": "It sank."})
+        assert (answer.status, answer.headers["Location"]) == (200, first["url"])
+        assert (item["id"], item["title"], item["content_html"]) == (
+            first["id"],
+            "The ferry is lost",
+            "<p>It sank.</p>",
+        )
+        assert "authors" not in item, "it is the whole new version"
+        facts = item["_newsreel"]
+        assert facts["revision"] == 2
+        assert item["date_published"] == facts["story_time"] == first["date_published"]
+        assert datetime.fromisoformat(item["date_modified"]) > datetime.fromisoformat(first["date_published"])
+        assert (await room.feed())["items"] == [item]
+        assert known(*await room.events(first["_newsreel"]["position"])) == [("update", item)]
+        assert b"The ferry is lost" in (await room.get("posts/ferry"))[1]
+    async with newsroom(tmp_path) as room:
+        assert (await room.feed())["items"] == [item]
+
+
+async def test_a_revision_that_changes_nothing_publishes_nothing(tmp_path):
+    async with newsroom(tmp_path) as room:
+        _, first = await room.post(FERRY)
+        for item in (FERRY, FERRY | {"date_published": first["date_published"]}, first):
+            answer, same = await room.put("ferry", item)
+            assert (answer.status, same) == (200, first)
+        _, second = await room.put("ferry", FERRY | {"title": "Other"})
+        answers = await asyncio.gather(*(room.put("ferry", FERRY | {"title": "Other"}) for _ in range(5)))
+        assert [item for _, item in answers] == [second] * 5
+        assert (await room.feed())["_newsreel"]["position"] == second["_newsreel"]["position"]
+
+
+async def test_what_one_fetches_changes_and_sends_back_is_revised(tmp_path):
+    shifted = {"harbour": {"mode": "live", "timestamps": "shifted"}}
+    async with newsroom(tmp_path, shifted) as room:
+        await room.post({"id": "a", "content_html": "<p>First words.</p>", "date_published": "2026-02-01T05:22:00Z"})
+        for number in (2, 3):
+            item = json.loads((await room.get("feed.json"))[1])["items"][0]
+            item["content_html"] = item["content_html"].replace("words", "words and more")
+            answer, item = await room.put("a", item)
+            assert answer.status == 200
+            assert item["_newsreel"]["revision"] == number
+            assert item["_newsreel"]["story_time"] == "2026-02-01T05:22:00Z"
+            assert item["content_html"].count("First published") == 1
+        modified = [datetime.fromisoformat(item[name]) for name in ("date_published", "date_modified")]
+        assert modified[0] < modified[1]
+
+
+async def test_a_post_is_published_under_an_address_that_has_none(tmp_path):
+    async with newsroom(tmp_path) as room:
+        before = (await room.feed())["_newsreel"]["position"]
+        answers = await asyncio.gather(*(room.put("ferry", FERRY) for _ in range(6)))
+        assert sorted(answer.status for answer, _ in answers) == [200] * 5 + [201]
+        assert known(*await room.events(before)) == [("post", answers[0][1])]
+        answer, item = await room.post(FERRY)
+        assert (answer.status, item) == (200, answers[0][1])
+
+
+async def test_two_who_revise_at_once_come_one_after_the_other(tmp_path):
+    async with newsroom(tmp_path) as room, newsroom(tmp_path) as other:
+        _, first = await room.post(FERRY)
+        after = first["_newsreel"]["position"]
+        await other.reached(first)
+        titles = [f"Version {n}" for n in range(6)]
+        answers = await asyncio.gather(
+            *((room, other)[n % 2].put("ferry", FERRY | {"title": title}) for n, title in enumerate(titles))
+        )
+        assert {answer.status for answer, _ in answers} == {200}
+        for _, item in answers:
+            await room.reached(item)
+        told = [item for _, item in known(*await room.events(after))]
+        assert sorted(item["title"] for item in told) == titles
+        assert [item["_newsreel"]["revision"] for item in told] == [2, 3, 4, 5, 6, 7]
+        assert sorted(map(json.dumps, told)) == sorted(json.dumps(item) for _, item in answers)
+
+
+async def test_a_withdrawal_is_out_everywhere_and_stays(tmp_path):
+    async with newsroom(tmp_path) as room:
+        _, first = await room.post(FERRY)
+        await room.post({"id": "other", "title": "Another"})
+        after = (await room.feed())["_newsreel"]["position"]
+        await room.put("ferry", FERRY | {"title": "A second version"})
+        answer, gone = await room.withdraw("ferry")
+        assert (answer.status, answer.content_type) == (200, "application/json")
+        assert gone["id"] == first["id"]
+        assert known(*await room.events(after))[-1] == ("delete", gone)
+        again, same = await room.withdraw("ferry")
+        assert (again.status, same) == (200, gone)
+    async with newsroom(tmp_path) as room:
+        feed = await room.feed()
+        assert [item["title"] for item in feed["items"]] == ["Another"]
+        assert feed["_newsreel"]["deleted"] == [gone]
+        for path in ("", "feed.atom", "feed.rss", "?at=50%25", "feed.json?rerun=2026-01-01T00:00Z", "events?after=x-1"):
+            if "events" not in path:
+                assert b"ferry is back" not in (await room.get(path))[1]
+        assert (await room.get("posts/ferry"))[0] == 410
+        answer, _ = await room.put("ferry", FERRY)
+        assert answer.status == 410
+        answer, _ = await room.post(FERRY)
+        assert answer.status == 409
+        told = b"".join(frame.data.encode() for frame in await room.events(after))
+        assert b"second version" not in told
+        answer, problem = await room.withdraw("none")
+        assert (answer.status, problem["detail"]) == (404, "there is no post 'none'")
+
+
+async def test_a_post_that_is_withdrawn_while_others_revise_it_stays_away(tmp_path):
+    async with newsroom(tmp_path) as room, newsroom(tmp_path) as other:
+        await room.post(FERRY)
+        writing = [(room, other)[n % 2].put("ferry", FERRY | {"title": f"Version {n}"}) for n in range(12)]
+        answers = await asyncio.gather(*writing[:6], room.withdraw("ferry"), *writing[6:])
+        for answer, item in answers:
+            if answer.status < 400:
+                await room.reached(item)
+        assert (await room.feed())["items"] == []
+        assert (await room.get("posts/ferry"))[0] == 410
+
+
+async def test_what_one_has_not_seen_is_not_overwritten(tmp_path):
+    async with newsroom(tmp_path) as room:
+        answer, _ = await room.put("ferry", FERRY, If_Match="*")
+        assert answer.status == 412
+        await room.put("ferry", FERRY, If_None_Match="*")
+        tag = await room.tag("ferry")
+        for known_tag, status in (('"another"', 412), (f"W/{tag}", 412), (f'"x", {tag}', 200)):
+            answer, _ = await room.put("ferry", FERRY | {"title": "Mine"}, If_Match=known_tag)
+            assert answer.status == status
+        answer, _ = await room.put("ferry", FERRY | {"title": "Mine"}, If_Match=tag)
+        assert answer.status == 200, "it is so already: the first answer was lost on its way"
+        for headers in ({"If_Match": tag}, {"If_None_Match": "*"}):
+            answer, problem = await room.put("ferry", FERRY | {"title": "Theirs"}, **headers)
+            assert answer.status == 412
+            assert "\n" not in problem["detail"]
+        answer, _ = await room.withdraw("ferry", If_Match=tag)
+        assert answer.status == 412
+        answer, _ = await room.withdraw("ferry", If_Match=await room.tag("ferry"))
+        assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    ("item", "told"),
+    [
+        ([], "a post is one JSON object"),
+        ({}, "a post needs a title"),
+        (FERRY | {"id": "other"}, "id: 'other' is not that of the address, 'ferry'"),
+        (FERRY | {"date_published": "2026-02-01T05:23:00+01:00"}, "date_published: a revision keeps the date"),
+        (FERRY | {"date_modified": "2962-02-01T05:22:00Z"}, "date_modified: lies in the future"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+async def test_a_revision_that_is_none_is_refused_in_one_line(tmp_path, item, told):
+    async with newsroom(tmp_path) as room:
+        _, first = await room.post(FERRY)
+        answer, problem = await room.put("ferry", item)
+        assert (answer.status, answer.content_type) == (422, "application/problem+json")
+        assert problem["detail"].startswith(told)
+        assert (await room.feed())["items"] == [first]
+        answer, problem = await room.put("no%20slug", FERRY | {"id": "no slug"})
+        assert answer.status == 422
+
+
+async def test_who_may_not_revise_or_withdraw(tmp_path):
+    source = tmp_path / "story.jsonl"
+    source.write_text(STORY)
+    channels = {"past": {"mode": "archive", "source": str(source)}}
+    async with newsroom(tmp_path, channels) as room:
+        for write in (room.withdraw, lambda slug, **more: room.put(slug, {"title": "x"}, **more)):
+            for status, headers in ((401, {"Authorization": ""}), (401, {"Authorization": "Bearer x"}), (409, {})):
+                answer, problem = await write("old", **headers)
+                assert (answer.status, "\n" in problem["detail"]) == (status, False)
+        assert len((await room.feed())["items"]) == 1
+
+
+async def test_a_withdrawal_of_a_sources_post_is_not_undone_by_the_source(tmp_path):
+    source = tmp_path / "story.jsonl"
+    source.write_text(STORY)
+    archive = {"harbour": {"mode": "archive", "source": str(source)}}
+    async with newsroom(tmp_path, archive):
+        pass
+    async with newsroom(tmp_path) as room:
+        answer, _ = await room.withdraw("old")
+        assert answer.status == 200
+    with pytest.raises(WrittenError):
+        async with newsroom(tmp_path, archive):
+            pass
 
 
 async def test_a_body_is_measured_as_it_comes(tmp_path):

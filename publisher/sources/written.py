@@ -75,6 +75,25 @@ class _Given(BaseModel):
     newsreel: _Facts | None = Field(default=None, alias="_newsreel")
 
 
+def read_addressed(item: object, slug: str, now: datetime) -> Written:
+    """Read an item that is sent to the address of its post.
+
+    Args:
+        item: decoded JSON; an id of its own must be that of the address.
+        slug: the id that the address names.
+        now: as for ``read_written``.
+
+    Raises:
+        BadItemError: as ``read_written``.
+    """
+    if isinstance(item, dict):
+        given = _number(item.get("id"))
+        if given is not None and (not isinstance(given, str) or kept(given) != slug):
+            raise BadItemError(f"id: {str(given)[:80]!r} is not that of the address, {slug[:80]!r}; leave it out")
+        item = item | {"id": slug}
+    return read_written(item, now)
+
+
 _UNNAMED = "unnamed"
 _WANTED = {
     "image": "write an http(s) address",
@@ -109,8 +128,9 @@ def read_written(item: object, now: datetime) -> Written:
             f"use up to {LONGEST_ID} letters, digits and hyphens, or leave it out to be given one"
         )
     post = _read(item, given, slug, now)
-    if post.story_time > now + _AHEAD:
-        raise BadItemError("date_published: lies in the future; write when it was said, or leave it out for now")
+    for name, date in (("date_published", post.story_time), ("date_modified", post.date_modified)):
+        if date is not None and date > now + _AHEAD:
+            raise BadItemError(f"{name}: lies in the future; write when that was, or leave it out for now")
     return Written(post, bool(slug), given.date_published is not None)
 
 

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aiohttp import hdrs, web
+from aiohttp import ETag, hdrs, web
+from aiohttp.helpers import ETAG_ANY
 
-from publisher.desk import TakenError
+from publisher.desk import GoneError, NoPostError, TakenError
+from publisher.editions import Edition
 from publisher.token import Token
 from publisher.web.body import read_body
 from shared.item import BadItemError, read_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
+    from multidict import istr
+
     from publisher.channel import Channel
-    from publisher.desk import Desk
+    from publisher.desk import Accepted, Condition, Desk
+    from shared.post import Post
 
 TOKEN = web.AppKey("token", Token)
 """Where the application keeps the server's token; absent where it has none."""
@@ -24,6 +29,8 @@ MAX_ITEM_BYTES = 256 * 1024
 """Largest post that is taken: 40,000 words. Pictures are linked to, not sent."""
 _TOO_LARGE = f"a post may have {MAX_ITEM_BYTES >> 10} KiB; cut it, and link to its pictures"
 JSON = "application/json"
+POST_TYPE = f"{JSON}; charset=utf-8"
+"""Type of a post's JSON."""
 _REALM = 'Bearer realm="newsreel"'
 
 
@@ -68,13 +75,80 @@ async def post(request: web.Request, channel: Channel, now: Callable[[], datetim
         raise web.HTTPUnprocessableEntity(text=str(error)) from None
     except TakenError as error:
         raise web.HTTPConflict(text=str(error)) from None
-    return web.Response(
-        status=201 if accepted.fresh else 200,
-        body=accepted.post.to_json(),
-        content_type=JSON,
-        charset="utf-8",
-        headers={hdrs.LOCATION: channel.address.post(accepted.slug), hdrs.CACHE_CONTROL: "no-store"},
-    )
+    return _accepted(channel, accepted)
+
+
+async def put(request: web.Request, channel: Channel, slug: str, now: Callable[[], datetime]) -> web.Response:
+    """Revise a post of a live channel, or publish it under this id: one JSON Feed item, the whole of it.
+
+    Answers 200 with the item as readers get it, once it is durable and out, also if it said so already; 201 if there
+    was none.
+
+    Raises:
+        web.HTTPException: as ``post``; 410 if the post was taken away; 412 if it is not as ``If-Match`` or
+            ``If-None-Match`` would have it.
+    """
+    authorized(request)
+    desk = _desk(channel)
+    item = await _item(request)
+    try:
+        accepted = await desk.put(slug, item, now(), _condition(request))
+    except BadItemError as error:
+        raise web.HTTPUnprocessableEntity(text=str(error)) from None
+    except GoneError as error:
+        raise web.HTTPGone(text=str(error)) from None
+    return _accepted(channel, accepted)
+
+
+async def withdraw(request: web.Request, channel: Channel, slug: str, now: Callable[[], datetime]) -> web.Response:
+    """Take a post of a live channel away for good.
+
+    Answers 200 with its deletion as readers get it, once it is durable and out, also if the post was gone already.
+
+    Raises:
+        web.HTTPException: 401 and 403 (see ``authorized``), 404, 409, or 412 as ``put``.
+    """
+    authorized(request)
+    desk = _desk(channel)
+    try:
+        deletion = await desk.withdraw(slug, now(), _condition(request))
+    except NoPostError as error:
+        raise web.HTTPNotFound(text=str(error)) from None
+    return _answer(200, deletion.to_json())
+
+
+def _accepted(channel: Channel, accepted: Accepted) -> web.Response:
+    where = channel.address.post(accepted.slug)
+    return _answer(201 if accepted.fresh else 200, accepted.post.to_json(), {hdrs.LOCATION: where})
+
+
+def _answer(status: int, body: bytes, headers: Mapping[istr, str] | None = None) -> web.Response:
+    kept = {hdrs.CACHE_CONTROL: "no-store"} | dict(headers or {})
+    return web.Response(status=status, body=body, content_type=JSON, charset="utf-8", headers=kept)
+
+
+def _condition(request: web.Request) -> Condition:
+    """Give what raises 412 where a post is not as the request would have it (RFC 9110, sections 13.1.1 and 13.1.2)."""
+    wanted, unwanted = request.if_match, request.if_none_match
+
+    def may(standing: Post | None) -> None:
+        if wanted is not None and not _among(wanted, standing):
+            raise web.HTTPPreconditionFailed(
+                text="the post is not as If-Match has it: somebody has changed it since, or there is none; "
+                "look at it, then send again"
+            )
+        if unwanted is not None and _among(unwanted, standing):
+            raise web.HTTPPreconditionFailed(text="the post is there already, as If-None-Match would not have it")
+
+    return may
+
+
+def _among(tags: Sequence[ETag], standing: Post | None) -> bool:
+    """Tell whether a post, as ``GET`` gives its JSON in whatever coding, is meant by one of ``tags``."""
+    if standing is None:
+        return False
+    digest = Edition(standing.to_json(), POST_TYPE, standing.date_published).digest
+    return any(tag.value == ETAG_ANY or (not tag.is_weak and tag.value.split("-")[0] == digest) for tag in tags)
 
 
 def _desk(channel: Channel) -> Desk:

@@ -64,6 +64,7 @@ class Operation:
 
 
 _CONDITIONAL = ("If-None-Match", "If-Modified-Since")
+_UNCHANGED = ("If-Match", "If-None-Match")
 
 
 def _feed(summary: str, *types: str) -> Operation:
@@ -136,6 +137,23 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         gives={JSON: "Post"},
         token=True,
     ),
+    ("PUT", "/{channel}/posts/{post}"): Operation(
+        "Revise a post of a live channel, or publish it under this id (201)",
+        (JSON,),
+        headers=_UNCHANGED,
+        refuses=(201, 401, 403, 404, 408, 409, 410, 412, 413, 415, 422),
+        takes=(JSON, "Written"),
+        gives={JSON: "Post"},
+        token=True,
+    ),
+    ("DELETE", "/{channel}/posts/{post}"): Operation(
+        "Take a post of a live channel away for good",
+        (JSON,),
+        headers=_UNCHANGED,
+        refuses=(401, 403, 404, 409, 412),
+        gives={JSON: "Deletion"},
+        token=True,
+    ),
     ("GET", "/{channel}/clock"): Operation("How a replay stands", (JSON,), refuses=(404,), gives={JSON: "Standing"}),
     ("PATCH", "/{channel}/clock"): Operation(
         "Play, pause, change the speed of a replay, or move it",
@@ -165,13 +183,15 @@ _PARAMETERS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "types": ("Only these events, a comma between; reset and clock always pass.", {"type": "string"}),
     "tag": ("Only posts that have this tag.", {"type": "string"}),
     "Last-Event-ID": ("The position after which to go on.", {"type": "string"}),
-    "If-None-Match": ("Entity tags that are known already.", {"type": "string"}),
+    "If-Match": ("Entity tag of the JSON that is to be changed, or * where there must be some.", {"type": "string"}),
+    "If-None-Match": ("Entity tags that are known already, or * where there must be nothing.", {"type": "string"}),
     "If-Modified-Since": ("When it was read last.", {"type": "string"}),
     "A-IM": ("``feed``: only what is new since the tag in If-None-Match (RFC 3229).", {"type": "string"}),
 }
 
 _ANSWERS: Mapping[int, str] = {
     200: "It was there already.",
+    201: "It was not there, and is now.",
     204: "The replay is over, and the reader has all of it.",
     226: "What is new since the tag that was sent (RFC 3229).",
     303: "The same with the moment of the rerun written in.",
@@ -258,8 +278,8 @@ def _answer(text: str, operation: Operation) -> dict[str, Any]:
 
 
 def _refusal(status: int, operation: Operation) -> dict[str, Any]:
-    if status == 200:
-        return _answer(_ANSWERS[200], operation)
+    if status < 203:
+        return _answer(_ANSWERS[status], operation)
     if status < 400:
         return {"description": _ANSWERS[status]}
     return {"description": "See its detail.", "content": {PROBLEM: {"schema": _ref("Problem")}}}

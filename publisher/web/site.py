@@ -111,6 +111,8 @@ class Site:
         app.router.add_get("/{channel}/events", self._events)
         app.router.add_get("/{channel}/archive/{number:[1-9][0-9]{0,8}}.{form:atom|rss|json}", self._archive)
         app.router.add_get("/{channel}/posts/{post}", self._post)
+        app.router.add_put("/{channel}/posts/{post}", self._put)
+        app.router.add_delete("/{channel}/posts/{post}", self._withdraw)
         app.router.add_post("/{channel}/posts", self._take)
         app.router.add_get("/{channel}/clock", self._clock)
         app.router.add_patch("/{channel}/clock", self._set_clock)
@@ -215,7 +217,7 @@ class Site:
             # Its own dates: what else is released changes nothing here.
             changed = max(view.scene.moments(filed)[1], view.scene.billing.opened)
             if kind == JSON:
-                return Edition(post.to_json(), f"{JSON}; charset=utf-8", changed)
+                return Edition(post.to_json(), desk.POST_TYPE, changed)
             # The page names the story, and a replay's speed.
             return Edition(post_page(view.snapshot(), post), f"{HTML}; charset=utf-8", max(changed, view.announced))
 
@@ -225,6 +227,12 @@ class Site:
 
     async def _take(self, request: web.Request) -> web.Response:
         return await desk.post(request, self._channel(request), self._now)
+
+    async def _put(self, request: web.Request) -> web.Response:
+        return await desk.put(request, self._channel(request), request.match_info["post"], self._now)
+
+    async def _withdraw(self, request: web.Request) -> web.Response:
+        return await desk.withdraw(request, self._channel(request), request.match_info["post"], self._now)
 
     async def _slash(self, request: web.Request) -> web.Response:
         # Relative, so that it holds under every host name and behind every prefix under which readers reach the server.
