@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AwareDatetime, Field, TypeAdapter
 
 from shared.errors import NewsreelError
-from shared.post import Frozen, Post
+from shared.post import Frozen, Moment, Post
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -50,7 +50,7 @@ class DeleteEvent(Frozen):
 
     kind: Literal["delete"] = "delete"
     id: str
-    story_time: AwareDatetime
+    story_time: Moment
     withdrawn: bool = False
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from datetime import datetime  # noqa: TC003 pydantic reads the annotation
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -53,7 +53,9 @@ def _web_url(value: object) -> object:
 def _reckonable(value: datetime) -> datetime:
     if not FIRST_YEAR <= value.year <= LAST_YEAR:
         raise ValueError(f"the year {value.year} is out of range")
-    return value
+    offset = value.utcoffset()
+    # RFC 3339 writes offsets in whole minutes; those of local mean time, before there were zones, are not.
+    return value.astimezone(UTC) if offset and (offset.seconds % 60 or offset.microseconds) else value
 
 
 FIRST_YEAR, LAST_YEAR = 2, 9998

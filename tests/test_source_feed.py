@@ -84,6 +84,16 @@ def test_a_minted_id_never_meets_a_given_one():
     assert {p.id for p in reading_of(RSS.format(items)).posts} == {"20240305T1000Z-one", "20240305T1000Z-one--2"}
 
 
+def test_two_ids_that_come_to_one_slug_are_deleted_once():
+    feed = (
+        '<feed xmlns="http://www.w3.org/2005/Atom" xmlns:at="http://purl.org/atompub/tombstones/1.0"><title>T</title>'
+        "{}<entry><id>a</id><title>A</title><updated>2024-03-05T10:00:00Z</updated></entry></feed>"
+    )
+    stone = '<at:deleted-entry ref="{}" when="2024-03-05T11:00:00Z"/>'
+    reading = reading_of(feed.format(stone.format("a") + stone.format("tag:x,2024:y/a")))
+    assert [told.event.kind for told in reading.told] == ["post", "delete"]
+
+
 def test_missing_dates_are_refused_unless_an_option_says_what_to_do():
     items = "".join(ITEM.format(f"i{n}", f"N{n}", "") for n in range(3))
     with pytest.raises(SourceError, match=r"^feed\.xml:1: 3 of 3 posts have no time; --missing-times interpolate"):

@@ -82,6 +82,37 @@ def test_a_post_that_comes_back_is_a_change():
     assert reading.told[-1].event.story_time == post.story_time + timedelta(minutes=5)
 
 
+def lines_of(post, *later):
+    """Write a post, then what became of it: ``(minutes, revision)`` of a change, minutes alone of a deletion."""
+    told = [("post", post.to_dict())]
+    for one in later:
+        minutes, revision = one if isinstance(one, tuple) else (one, None)
+        at = post.story_time + timedelta(minutes=minutes)
+        changed = making.make_post(
+            content_html=f"<p>Version {revision}</p>", date_modified=at, facts={"revision": revision or 1}
+        )
+        gone = {"id": post.id, "_newsreel": {"story_time": at.isoformat()}}
+        told.append(("update", changed.to_dict()) if revision else ("delete", gone))
+    return "\n".join(json.dumps({"event": event, "data": data}) for event, data in told)
+
+
+def test_the_lines_tell_what_came_last_though_times_run_backwards():
+    events = [told.event for told in reading_of(lines_of(making.make_post(), (9, 2), (5, 3))).told]
+    assert [(e.kind, e.post.revision) for e in events] == [("post", 1), ("update", 2), ("update", 3)]
+    assert events[1].story_time == events[2].story_time
+    events = [told.event for told in reading_of(lines_of(making.make_post(), (9, 2), 5)).told]
+    assert [e.kind for e in events] == ["post", "update", "delete"]
+
+
+def test_two_ids_that_come_to_one_slug_are_deleted_once():
+    post = making.make_post("a")
+    gone = {"_newsreel": {"story_time": (post.story_time + timedelta(minutes=5)).isoformat()}}
+    lines = [("post", post.to_dict()), *[("delete", {"id": given, **gone}) for given in ("a", "tag:x,2024:y/a")]]
+    reading = reading_of("\n".join(json.dumps({"event": event, "data": data}) for event, data in lines))
+    assert [told.event.kind for told in reading.told] == ["post", "delete"]
+    assert [(one.line, one.why) for one in reading.dropped] == [(3, "repeated")]
+
+
 def test_the_titles_replay_label_is_taken_off_and_nobodys_name_is_no_author():
     [case] = [case for case in CASES if case.stem == "recording-of-a-replay"]
     header = read(case.read_bytes(), case.name).header

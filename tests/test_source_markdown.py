@@ -1,5 +1,6 @@
 """Markdown: the corpus, what ``convert`` writes read back, refusals."""
 
+import json
 from contextlib import suppress
 from datetime import date
 
@@ -133,6 +134,24 @@ def test_a_line_that_only_looks_like_a_byline_stays_in_the_body():
 def test_line_ends_change_nothing(end):
     [case] = [case for case in CASES if case.stem == "all-of-it"]
     assert report(read(case.read_text("utf-8").replace("\n", end).encode(), case.name)) == expected(case)
+
+
+def test_changes_count_by_their_times_wherever_they_stand():
+    change = "## 2024-05-05T1{}:00Z {{#a .update}}\n\nVersion of {}.\n\n"
+    text = "## 2024-05-05T10:00Z Fine {#a}\n\nYes.\n\n" + change.format(2, "noon") + change.format(1, "eleven")
+    reading = reading_of(text)
+    assert [(t.event.post.revision, t.event.post.content_text) for t in reading.told] == [
+        (1, "Yes."), (2, "Version of eleven."), (3, "Version of noon."),
+    ]  # fmt: skip
+    back = read(write(reading).encode(), "x.md")
+    assert [told.event for told in back.told] == [told.event for told in reading.told]
+
+
+def test_offsets_that_no_document_can_write_become_utc():
+    ferry = {"id": "a", "title": "Ferry", "date_published": "1900-05-05T10:00:00+00:19:32"}
+    reading = read(json.dumps(ferry).encode(), "x.jsonl")
+    assert f"{reading.posts[0].story_time}" == "1900-05-05 09:40:28+00:00"
+    assert read(write(reading).encode(), "x.md").posts == reading.posts
 
 
 def test_clocks_around_midnight_may_stand_out_of_order():

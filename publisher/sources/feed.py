@@ -229,8 +229,8 @@ def _as(post: Post, post_id: str, moment: datetime) -> Post:
 def _deletions(feed: Feed, told: list[Told], names: Mapping[str, str], doubts: list[Doubt]) -> list[Told]:
     """Tell the tombstones (RFC 6721); one that does not say when counts at the feed's own last update."""
     posted = {one.event.post.id: one.event.story_time for one in told if isinstance(one.event, PostEvent)}
-    buried: list[Told] = []
-    for stone in {stone.id: stone for stone in feed.deletions}.values():  # a post is buried once
+    buried: dict[str, Told] = {}  # a post is buried once, though two ids come to the same
+    for stone in feed.deletions:
         post_id = names.get(stone.id) or kept(stone.id)
         when = stone.newsreel.story_time or feed.updated
         if post_id is None:
@@ -238,8 +238,8 @@ def _deletions(feed: Feed, told: list[Told], names: Mapping[str, str], doubts: l
         elif when is None or when < posted.get(post_id, when):
             doubts.append(Doubt("deletion-time", f"nothing says when {stone.id[:80]!r} was deleted; it stays"))
         else:
-            buried.append(Told(DeleteEvent(id=post_id, story_time=when), time_precision=precision([when])))
-    return buried
+            buried[post_id] = Told(DeleteEvent(id=post_id, story_time=when), time_precision=precision([when]))
+    return list(buried.values())
 
 
 def _compare(feed: Feed) -> list[Doubt]:

@@ -7,7 +7,7 @@ in the story. After a jump or a new round a replay's recording tells posts again
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,8 @@ class _Lines:
 
     versions: list[_Version] = field(default_factory=list)
     latest: dict[str, Post] = field(default_factory=dict)
+    last: dict[str, datetime] = field(default_factory=dict)
+    """When each post was told or changed last."""
     gone: dict[str, datetime] = field(default_factory=dict)
     header: Header | None = None
     doubts: list[Doubt] = field(default_factory=list)
@@ -109,6 +111,7 @@ class _Lines:
         given, before = post.id, self.latest.get(post.id)
         if before is None:
             self.versions.append(_Version(given, number, post, is_first=True))
+            self.last[given] = post.story_time
         elif given in self.again:
             return "repeated"
         elif given in self.gone:  # it came back
@@ -116,7 +119,7 @@ class _Lines:
         elif before.digest == post.digest and post.revision <= before.revision:
             return "repeated"
         elif _changed(post) > _changed(before) or (is_update and post.revision > before.revision):
-            post = self._change(number, post, before, post.date_modified)
+            post = self._change(number, post, before, max(_changed(post), self.last[given]))
         else:
             what = f"{given[:80]!r} is told twice; give the later one a date_modified, or another id"
             self.doubts.append(Doubt("repeated-id", what, number))
@@ -127,11 +130,12 @@ class _Lines:
         self.latest[given] = post
         return None
 
-    def _change(self, number: int, post: Post, before: Post, at: datetime | None) -> Post:
-        """Note a later version of a post and number it."""
+    def _change(self, number: int, post: Post, before: Post, at: datetime) -> Post:
+        """Note a later version of a post and number it; ``at`` is never before the version that it follows."""
         facts = post.newsreel.model_copy(update={"revision": max(post.revision, before.revision + 1)})
         post = post.model_copy(update={"newsreel": facts, "date_modified": at})
         self.versions.append(_Version(post.id, number, post))
+        self.last[post.id] = at
         return post
 
     def _delete(self, deletion: Deletion, number: int) -> str | None:
@@ -150,6 +154,8 @@ class _Lines:
                 self.doubts.append(Doubt("deletion-time", f"nothing says when {given[:80]!r} was deleted", number))
                 return "deletion-time"
             self.doubts.append(Doubt("deletion-time", f"{given[:80]!r} is deleted with the event before it", number))
+        if given in self.latest:
+            at = max(at, self.last[given])  # the lines tell what came last
         self.gone[given] = at
         self.versions.append(_Version(given, number, None, at=at))
         return None
@@ -205,7 +211,7 @@ def read(text: str, name: str, options: Options) -> Reading:
         header=lines.header or Header(),
         told=tuple(sorted(told, key=lambda one: _order(one, sign))),
         doubts=tuple(lines.doubts),
-        dropped=tuple(lines.dropped),
+        dropped=tuple(sorted(lines.dropped, key=lambda one: one.line)),
     )
 
 
@@ -263,15 +269,21 @@ def _tell(firsts: list[_Version], lines: _Lines, options: Options, name: str) ->
         names[version.given], begun[version.given] = post_id, at
         event: PostEvent | UpdateEvent | DeleteEvent = PostEvent(post=_as(post, post_id, at))
         told.append(Told(event, version.line, source, exact))
+    gone: set[str] = set()
     for version in lines.versions:
-        if version.is_first:
-            continue
         known_id = names.get(version.given) or kept(version.given)
+        if version.is_first or known_id is None:
+            continue
         if version.post:
-            event = UpdateEvent(post=_as(version.post, names[version.given], begun[version.given]))
-        elif known_id and version.at:
+            event = UpdateEvent(post=_as(version.post, known_id, begun[version.given]))
+            gone.discard(known_id)
+        elif version.at and known_id not in gone:
             event = DeleteEvent(id=known_id, story_time=version.at)
-        told.append(replace(Told(event, version.line), time_precision=exact))
+            gone.add(known_id)
+        else:  # another id that comes to the same
+            lines.dropped.append(Dropped(version.line, version.given[:_LONGEST_TEXT], "repeated"))
+            continue
+        told.append(Told(event, version.line, time_precision=exact))
     return told
 
 

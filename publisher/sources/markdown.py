@@ -263,15 +263,32 @@ def _tell(dated: list[_Dated], doubts: list[Doubt], options: Options, name: str)
         names.setdefault(_given(one.part), post_id)
         latest[post_id] = named
         told.append(Told(PostEvent(post=named), one.part.line, one.source, _precision(one)))
-    gone: set[str] = set()
+    return told + _what_became(later, names, latest, doubts)
+
+
+def _what_became(
+    later: list[_Dated], names: dict[str, str], latest: dict[str, Post], doubts: list[Doubt]
+) -> list[Told]:
+    """Tell changes and deletions, by their times; those of one time as the file has them.
+
+    Args:
+        later: the parts that are changes and deletions, as the file has them.
+        names: the id that each given one became.
+        latest: the first versions, by id; brought up to date.
+        doubts: filled.
+    """
+    changes: list[tuple[datetime, str, _Dated]] = []
     for one in later:
         known_id, at = names.get(_given(one.part)) or kept(_given(one.part)), one.at
-        if known_id is None or at is None:
-            continue
+        if known_id is not None and at is not None:
+            # Edits are stamped a second before the post, at times.
+            changes.append((max(at, latest[known_id].story_time) if known_id in latest else at, known_id, one))
+    told: list[Told] = []
+    gone: set[str] = set()
+    for at, known_id, one in sorted(changes, key=lambda change: change[0]):
         event: UpdateEvent | DeleteEvent = DeleteEvent(id=known_id, story_time=at)
         if "update" in one.part.kinds:
             before = latest[known_id]
-            at = max(at, before.story_time)  # edits are stamped a second before the post, at times
             changed = _post(one.part, before.story_time, at, before.revision + 1).model_copy(update={"id": known_id})
             latest[known_id] = changed
             event = UpdateEvent(post=changed)
