@@ -1,4 +1,7 @@
-"""Reading Atom (RFC 4287), RSS and RDF with feedparser; tombstones (RFC 6721) and completeness (RFC 5005) with lxml."""
+"""Reading Atom (RFC 4287), RSS and RDF with feedparser, and with lxml what it collapses.
+
+That is tombstones (RFC 6721), completeness (RFC 5005), and which caption is which picture's (Media RSS 1.5.1).
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from shared.wire import HISTORY, JSON_FEED_VERSION, NAMESPACE, TOMBSTONES, Delet
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+_MEDIA = "http://search.yahoo.com/mrss/"
 _FIGURE = re.compile(rf'<figure class="{PICTURE_CLASS}">.*?</figure>', re.DOTALL)
 
 
@@ -43,11 +47,12 @@ def read_xml_feed(data: bytes, content_type: str | None, url: str) -> Feed:
     by_rel = {link.rel: link.href for link in reversed(links)}
     own = NAMESPACE in parsed.get("namespaces", {}).values()
     updated = moment(about.get("updated")) or moment(about.get("published"))
+    root = _tree(data)
     items = [_item(dict(e), url) for e in parsed.entries]
+    _add_images(items, root, bare_too=own)
     if own:  # what our own feeds add to a body is in the post's images, too
         items = [item | {"content_html": _FIGURE.sub("", item.get("content_html", ""))} for item in items]
     entries, doubts = read_entries(items, url, newest_first=own, updated=updated)
-    complete, deletions = _history(data)
     head: dict[str, Any] = {
         "version": JSON_FEED_VERSION,
         "title": _plain(about.get("title_detail")),
@@ -62,9 +67,9 @@ def read_xml_feed(data: bytes, content_type: str | None, url: str) -> Feed:
         format="rss" if version.startswith("rss") else "atom",
         entries=tuple(Entry(entry.post, entry.post.to_dict(), entry.dated) for entry in entries),
         head={name: value for name, value in head.items() if value is not None},
-        complete=complete,
+        complete=root is not None and next(root.iter(f"{{{HISTORY}}}complete"), None) is not None,
         older=by_rel.get("prev-archive") or by_rel.get("next"),
-        deletions=deletions,
+        deletions=_deletions(root),
         links=links,
         newsreel=head["_newsreel"],
         updated=updated,
@@ -161,18 +166,49 @@ def _replay(about: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
 
 
-def _history(data: bytes) -> tuple[bool, tuple[Deletion, ...]]:
-    """Read what feedparser collapses: ``fh:complete`` and the tombstones."""
+def _tree(data: bytes) -> etree._Element | None:
+    """Parse the document for what feedparser collapses; None if that fails."""
     parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True)
     try:
-        root = etree.fromstring(data, parser)
+        return etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError):
-        return False, ()
+        return None
+
+
+def _deletions(root: etree._Element | None) -> tuple[Deletion, ...]:
     if root is None:
-        return False, ()
-    deletions = tuple(
+        return ()
+    return tuple(
         Deletion(id=clean_line(ref), newsreel=DeletionFacts(story_time=moment(stone.get("when"))))
         for stone in root.iter(f"{{{TOMBSTONES}}}deleted-entry")
         if (ref := stone.get("ref"))
     )
-    return next(root.iter(f"{{{HISTORY}}}complete"), None) is not None, deletions
+
+
+def _add_images(items: list[dict[str, Any]], root: etree._Element | None, *, bare_too: bool) -> None:
+    """Give items their pictures with captions and credits; ``bare_too``: also those that have neither."""
+    entries = list(root.iter("{*}entry", "{*}item")) if root is not None else []
+    if len(entries) != len(items):  # a document so broken that the parsers do not agree
+        return
+    for item, entry in zip(items, entries, strict=True):
+        images = [image for media in entry.iter(f"{{{_MEDIA}}}content") if (image := _image(media))]
+        told = [image for image in images if bare_too or len(image) > 1]
+        if told:
+            item["_newsreel"] = item.get("_newsreel", {}) | {"images": told}
+
+
+def _image(media: etree._Element) -> dict[str, str] | None:
+    """Read a ``media:content``: the picture's address, caption and credit; None if it is no picture."""
+    kind = media.get("medium") or (media.get("type") or "").partition("/")[0]
+    if kind != "image" or not media.get("url"):
+        return None
+    caption = media.find(f"{{{_MEDIA}}}description")
+    said = "".join(caption.itertext()) if caption is not None else ""
+    is_html = caption is not None and caption.get("type") == "html"
+    people = [clean_line("".join(credit.itertext())) for credit in media.iter(f"{{{_MEDIA}}}credit")]
+    image = {
+        "url": media.get("url", ""),
+        "caption": clean_line(html_text(said) if is_html else said),
+        "credit": ", ".join(name for name in people if name),
+    }
+    return {name: value for name, value in image.items() if value}

@@ -17,6 +17,7 @@ from publisher.sources.opening import read
 from publisher.sources.options import Options
 from publisher.sources.poured import split
 from publisher.sources.reading import SourceError
+from shared.post import Image
 
 CASES = cases("feed")
 OPTIONS = {"times-missing-in-part": Options(missing_times="interpolate")}
@@ -49,9 +50,46 @@ def test_our_own_feeds_read_back_to_the_same_story(write, mode):
             was.story_time, was.story_time, was.revision, was.tags,
         )  # fmt: skip
         assert [a.name for a in post.authors] == [a.name for a in was.authors]
+        assert [image for image in post.images if image.url] == [image for image in was.images if image.url]
         assert post.url is None and post.newsreel.position is None and post.newsreel.replay is None
         if write is json_feed:
             assert post.digest == was.digest
+
+
+@pytest.mark.parametrize("write", [atom, rss, json_feed])
+def test_captions_and_credits_of_our_own_feeds_stay_their_pictures(write):
+    images = (
+        making.PICTURED,
+        Image(url="https://news.example/buoy.png"),
+        Image(url="https://news.example/net.png", caption="A net, < 3 m & torn.", credit="Gus Ito/Coast & Agency"),
+    )
+    post = making.make_post(facts={"images": images})
+    reading = read(write(making.make_snapshot(making.release(post))), "feed")
+    assert reading.posts[0].images == images and reading.posts[0].content_html == post.content_html
+
+
+@pytest.mark.parametrize("write", [atom, rss, json_feed])
+def test_a_transcript_comes_back_from_its_feeds_with_its_captions(write):
+    page = "8:02 p.m. ET, March 3, 2024\n\nGates close\n\nGates.\nGates. (Mira Sol/Reed & Co)\n\nThey were shut.\n"
+    [post] = read(page.encode(), "page.txt").posts
+    assert post.images == (Image(caption="Gates.", credit="Mira Sol/Reed & Co"),)
+    assert read(write(making.make_snapshot(making.release(post))), "feed").posts[0].images == post.images
+
+
+def test_captions_of_other_feeds_are_read_too():
+    media = (
+        '<media:group><media:content url="https://t.example/a.jpg" type="image/jpeg"><media:description type="plain">'
+        "A lock &lt;b&gt;</media:description><media:credit>Mira Sol</media:credit></media:content>"
+        '<media:content url="https://t.example/a.mp4" type="video/mp4"/></media:group>'
+        '<media:content url="https://t.example/b.jpg" medium="image"/>'
+    )
+    date = "<pubDate>Tue, 05 Mar 2024 10:00:00 GMT</pubDate>"
+    feed = RSS.replace("<rss", '<rss xmlns:media="http://search.yahoo.com/mrss/"').format(
+        ITEM.format("a", "A", date) + ITEM.format("b", "B", date + media)
+    )
+    posts = {post.id: post for post in reading_of(feed).posts}
+    assert posts["a"].images == ()
+    assert posts["b"].images == (Image(url="https://t.example/a.jpg", caption="A lock <b>", credit="Mira Sol"),)
 
 
 def test_a_replays_own_changes_are_reckoned_with_a_doubt():

@@ -40,6 +40,10 @@ _DECLARED_ENCODING = re.compile(r"""(\A\s*<\?xml[^>]*?)\s+encoding\s*=\s*["'][^"
 _JSON_FEED = re.compile(r'"version"\s*:\s*"https?:\\?/\\?/jsonfeed\.org|"items"\s*:\s*\[')
 _ID = re.compile(r"""<(?:guid|id)\b[^>]*>\s*([^<]+?)\s*<|"id"\s*:\s*"?([^",}\n]+)|\srdf:about=["']([^"']+)""")
 _REPLAY_LABEL = " (replay)"
+_LOST_PICTURE = re.compile(
+    r"<figure><figcaption>((?:(?!</?fig).)*?)(?: <small>((?:(?!</?small|</?fig).)*)</small>)?</figcaption></figure>",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +172,18 @@ def _one(entry: Entry, line: int | None, *, ours: bool) -> _Found:
 
 
 def _pictured(post: Post) -> Post:
-    """File pictures among the images, once; one that the body shows is not named again."""
+    """File pictures among the images, once; one that the body shows is not named again.
+
+    Where the body has kept no more of a picture than its caption, that is one, too.
+    """
     files = [file for file in post.attachments if file.mime_type.startswith("image/")]
     found = {image.url: image for image in post.images if image.url}
     for image in [*(Image(url=file.url, caption=file.title) for file in files), Image(url=post.image)]:
         if image.url and image.url.replace("&", "&amp;") not in post.content_html:
             found.setdefault(image.url, image)
-    images = (*(image for image in post.images if not image.url), *found.values())
+    known = {image.caption for image in post.images}
+    lost = [image for one in _LOST_PICTURE.finditer(post.content_html) if (image := _caption(one)).caption not in known]
+    images = (*(image for image in post.images if not image.url), *lost, *found.values())
     return post.model_copy(
         update={
             "attachments": tuple(file for file in post.attachments if file not in files),
@@ -182,6 +191,10 @@ def _pictured(post: Post) -> Post:
             "newsreel": post.newsreel.model_copy(update={"images": images}),
         }
     )
+
+
+def _caption(figure: re.Match[str]) -> Image:
+    return Image(caption=html_text(figure[1]), credit=html_text(figure[2] or "") or None)
 
 
 def _several(poured: Poured, line: int | None, intro_at: datetime | None) -> list[_Found]:
