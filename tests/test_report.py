@@ -1,12 +1,17 @@
-"""What ``check`` says: the JSON of the contract, and the tables."""
+"""What ``check`` says: the JSON of the contract, and what people see."""
 
 import io
 import json
 from datetime import date
 
+import pytest
+from click.testing import CliRunner
+from rich.cells import cell_len
 from rich.console import Console
 
-from publisher.render.report import report, summary, table
+from publisher.commands.check import check
+from publisher.render.overview import overview, summary
+from publisher.render.report import report
 from publisher.sources.opening import read
 from publisher.sources.options import Options
 
@@ -35,11 +40,18 @@ The keeper is at his post.
 """
 
 
-def shown(text, width=120, **told):
+def shown(text, width=120, name="canal.txt", **told):
     out = io.StringIO()
-    reading = read(text.encode(), "canal.txt", options=Options(**told))
-    Console(file=out, width=width, color_system=None).print(table(reading))
+    reading = read(text.encode(), name, options=Options(**told))
+    Console(file=out, width=width, color_system=None).print(overview(reading, width))
     return out.getvalue()
+
+
+def rows(text):
+    """List what stands between the heads of the columns and the next blank line."""
+    lines = text.splitlines()
+    start = next(place for place, line in enumerate(lines) if line.split()[:2] == ["line", "time"])
+    return [line.rstrip() for line in lines[start + 1 : lines.index("", start) if "" in lines[start:] else None]]
 
 
 def test_json_has_the_members_of_the_contract_and_no_others():
@@ -76,31 +88,92 @@ def test_json_has_the_members_of_the_contract_and_no_others():
     assert said["dropped"] == [{"line": 7, "text": "Sort byDropdown arrow", "why": "control"}]
 
 
-def test_table_tells_posts_doubts_and_what_was_left_out():
+def test_overview_tells_posts_doubts_and_what_was_left_out():
     text = shown(PAGE)
     for words in (
-        "canal.txt", "2024-03-03 20:02 -0500", "Lock gates close", "Ada Finch (Upper Reach)", "count-mismatch",
-        "no-headline", "Sort byDropdown arrow", "2 posts of 3 claimed, 2 doubts",
+        "canal.txt", "Lock gates close", "Ada Finch (Upper Reach)", "updated 2024-03-03 21:15 -05:00, language en",
+        "count-mismatch", "no-headline", "Sort byDropdown arrow", "2 posts of 3 claimed, 2 doubts",
     ):  # fmt: skip
         assert words in text
-    assert "The keeper is at his post." in text  # stands in for the headline
+    assert [row.split()[:4] for row in rows(text)] == [
+        ["Sunday", "2024-03-03", "-05:00"], ["19", "19:30", "…", "The"], ["8", "20:02", "Lock", "gates"],
+    ]  # fmt: skip
+    assert "… The keeper is at his post." in text  # stands in for the headline
 
 
-def test_table_takes_nothing_in_a_source_for_markup():
+def test_overview_takes_nothing_in_a_source_for_markup_or_commands():
     assert "[red]Millbrook[/red] canal works" in shown(PAGE)
+    turned = '{"id":"a","title":"A\\u202e\\u001b[31mB","date_published":"2024-03-03T20:02:00Z"}'
+    assert "A[31mB" in shown(turned, name="a.jsonl")
 
 
-def test_table_is_sparing_with_what_is_not_there():
+def test_overview_is_sparing_with_what_is_not_there():
     text = shown(PAGE[PAGE.index("8:02") :].replace("7:30 p.m. ET, March 3, 2024", "More:"))
     assert "(no title)" in text and "Unsure of" not in text and "Left out" not in text
 
 
-def test_table_tells_where_a_time_is_from_if_not_from_the_post():
-    assert "from" not in shown(PAGE).splitlines()[4].split()
+def test_overview_tells_where_a_time_is_from_if_not_from_the_post():
+    assert "from" not in shown(PAGE).replace("From", "")
     bare = "Canal works\n\n8:02 p.m.\n\nGates close\n\nThey are shut.\n"
-    assert " header " in shown(bare, date=date(2024, 3, 3))
+    assert "times from: header" in shown(bare, date=date(2024, 3, 3))
     untimed = "Canal works\n\nGates are closed\n\nThey were shut.\n\nPumps are running\n\nThey are loud.\n"
-    assert "interpolated, to the day" in shown(untimed, date=date(2024, 3, 3), missing_times="interpolate")
+    assert "times from: interpolated, to the day" in shown(untimed, date=date(2024, 3, 3), missing_times="interpolate")
+    mixed = bare + "\n7:30 p.m. ET, March 3, 2024\n\nMore\n\nIt rains.\n"
+    assert "from" not in shown(mixed).split("line  time")[1].split("\n")[0]
+    half = '{"id":"a","title":"A","date_published":"2024-03-03T20:02:00Z"}\n{"id":"b","title":"B"}\n'
+    assert [row.split()[:3] for row in rows(shown(half, name="a.jsonl", missing_times="interpolate"))[1:]] == [
+        ["1", "20:02", "own"], ["2", "20:03", "interpolated"],
+    ]  # fmt: skip
+
+
+def test_overview_shows_edits_and_deletions_by_the_headline_that_was_known():
+    lines = [
+        {"id": "a", "title": "Gates close", "date_published": "2024-03-03T20:02:00Z"},
+        {"event": "update", "data": {"id": "a", "title": "Gates shut", "date_published": "2024-03-03T20:02:00Z",
+         "date_modified": "2024-03-03T20:05:00Z"}},
+        {"event": "delete", "data": {"id": "a", "_newsreel": {"story_time": "2024-03-04T20:09:00Z"}}},
+    ]  # fmt: skip
+    text = shown("\n".join(map(json.dumps, lines)), name="a.jsonl")
+    assert [row.split()[-3:] for row in rows(text)] == [
+        ["Sunday", "2024-03-03", "+00:00"], ["Gates", "close", "0"], ["Gates", "shut", "0"],
+        ["Monday", "2024-03-04", "+00:00"], ["deleted:", "Gates", "close"],
+    ]  # fmt: skip
+    assert text.rstrip().endswith("1 post, 1 edit, 1 deletion")
+
+
+LONG = json.dumps(
+    {
+        "id": "a",
+        "title": "The keeper of the upper lock says that the gates will stay shut until the water is down again",
+        "authors": [{"name": "Archibald Featherstonehaugh"}, {"name": "Wilhelmina Throckmorton-Smythe"}],
+        "content_text": "フェリーが港に戻ったので全員が下船し、乗組員は船内に残ることになったと港湾事務所が発表した。",
+        "date_published": "2024-03-03T20:02:00Z",
+    }
+)
+
+
+@pytest.mark.parametrize("width", [30, 60, 80, 100, 140])
+def test_no_line_is_longer_than_the_screen_and_no_word_is_lost(width):
+    for page in (LONG, LONG.replace('"title"', '"was"')):
+        text = shown(page, width=width, name="a.jsonl")
+        assert max(map(cell_len, text.splitlines())) <= width
+        said = "".join(text.split())
+        assert "Throckmorton-Smythe" in said and ("downagain" in said or "発表した" in said)
+
+
+def test_headlines_get_the_room_of_a_small_screen_and_authors_a_column_of_a_large_one():
+    small, large = rows(shown(LONG, width=80, name="a.jsonl")), rows(shown(LONG, width=190, name="a.jsonl"))
+    assert [row.strip().split()[0] for row in small[1:4]] == ["1", "shut", "Archibald"]
+    assert len(large) == 2 and "Archibald Featherstonehaugh, Wilhelmina" in large[1]
+
+
+def test_a_pipe_gets_one_line_a_post(tmp_path):
+    (tmp_path / "a.jsonl").write_text(LONG)
+    printed = CliRunner().invoke(check, [str(tmp_path / "a.jsonl")], env={"COLUMNS": None}).output
+    [line] = [line for line in printed.splitlines() if "keeper" in line]
+    assert "Throckmorton-Smythe" in line
+    narrow = CliRunner().invoke(check, [str(tmp_path / "a.jsonl")], env={"COLUMNS": "70"}).output
+    assert max(map(cell_len, narrow.splitlines())) <= 70
 
 
 def test_doubts_stand_in_order_of_importance_with_line_and_mend():

@@ -125,6 +125,11 @@ def test_order_settles_what_stands_first():
     assert [p.id for p in reading_of(lines, order="newest").posts] == ["b", "a"]
 
 
+def test_lines_without_a_date_turn_no_order():
+    lines = ITEM % ("a", "A") + '{"id":"b","title":"B"}\n'
+    assert [p.id for p in reading_of(lines, missing_times="interpolate").posts] == ["a", "b"]
+
+
 @pytest.mark.parametrize(
     ("text", "what"),
     [

@@ -250,7 +250,8 @@ def _changed(post: Post) -> datetime:
 
 
 def _falls(firsts: list[_Version]) -> bool:
-    times = [version.post.story_time for version in firsts if version.post]
+    posts = [version.post for version in firsts if version.post]
+    times = [post.story_time for post in posts if post.story_time != UNKNOWN_TIME]
     return sum(a > b for a, b in pairwise(times)) > sum(a < b for a, b in pairwise(times))
 
 
