@@ -136,6 +136,12 @@ def test_errors_say_what_where_and_how_to_mend(write, text, told):
             "config.toml:2: streams.drain_seconds: 'x' is no number; write one, such as",
         ),
         ("[websub]\nhubs = 3", "config.toml:2: websub.hubs: 3 is no list; write it in brackets"),
+        ("[server]\ntoken_file = 3", "config.toml:2: server.token_file: 3 is no path; write it in quotation marks"),
+        (
+            '[channels.x]\nsource = "a"\nlanguage = "so to speak"',
+            "channels.x.language: 'so to speak' is no language tag",
+        ),
+        ("[channels.x]\nsource = []", "channels.x.source: [] is too short; write at least 1"),
         ("log = 3", "config.toml:1: log: 3 is no table; write its keys below a line with its name in brackets"),
     ],
 )

@@ -12,7 +12,7 @@ LIMIT = 400
 
 # From the ground up. A module imports from its own storey or from those below it; rooms named by their folder.
 STOREYS = [
-    {"clock", "when", "measures"},
+    {"clock", "when", "measures", "wording"},
     {"reel", "log", "render", "sources", "lock", "token", "codings", "listening"},
     {"projection", "library", "fanout", "editions", "delta", "intake"},
     {"replay", "scene"},
@@ -32,7 +32,8 @@ PURE = (
     "shared/text.py", "shared/errors.py", "shared/post.py", "shared/event.py", "shared/story.py", "shared/sse.py",
     "shared/wire.py", "shared/syndication.py", "shared/feed.py", "shared/xmlfeed.py", "shared/item.py",
     "shared/backoff.py",
-    "publisher/clock.py", "publisher/when.py", "publisher/reel.py", "publisher/projection.py", "publisher/scene.py",
+    "publisher/clock.py", "publisher/when.py", "publisher/wording.py",
+    "publisher/reel.py", "publisher/projection.py", "publisher/scene.py",
     "publisher/replay/playhead.py", "publisher/replay/control.py", "publisher/replay/score.py",
     "publisher/rerun/rerun.py", "publisher/render/", "publisher/sources/",
     "subscriber/changes.py", "subscriber/update.py", "subscriber/view.py",

@@ -19,26 +19,12 @@ from publisher.config.settings import (
     StreamSettings,
     WebSubSettings,
 )
+from publisher.wording import worded
 from shared.errors import UsageError
 from shared.text import clean_line
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from pydantic_core import ErrorDetails
-
-
-_WANTED = {  # by the beginnings of pydantic's types of errors
-    "int_": "no whole number; write one, such as 100",
-    "float_": "no number; write one, such as 5 or 0.5",
-    "finite_number": "no number; write one, such as 5 or 0.5",
-    "bool_": "neither true nor false; write one of them",
-    "string_": "no text; write it in quotation marks",
-    "tuple_": 'no list; write it in brackets, such as ["a", "b"]',
-    "model_": "no table; write its keys below a line with its name in brackets",
-    "dict_": "no table; write its keys below a line with its name in brackets",
-}
-_MOST_SHOWN = 80
 
 
 class ConfigError(UsageError):
@@ -107,37 +93,9 @@ def _refused(error: ValidationError, where: str, text: str) -> ConfigError:
     place = f"{where}:{line}" if line else where
     if any(name.upper() == variable for name in os.environ):
         place = f"environment variable {variable}"
-    what = _meant(keys) if first["type"] == "extra_forbidden" else _wrong(first)
+    what = _meant(keys) if first["type"] == "extra_forbidden" else worded(first, "TOML")
     more = f" (and {len(others)} more)" if others else ""
     return ConfigError(f"{place}: {'.'.join(keys)}{': ' if keys else ''}{what}{more}")
-
-
-def _wrong(error: ErrorDetails) -> str:
-    """Say what stands there and what to write; pydantic's own words are for programmers."""
-    given, limits, kind = error["input"], error.get("ctx", {}), error["type"]
-    for family, wanted in _WANTED.items():
-        if kind.startswith(family):
-            return f"{_shown(given)} is {wanted}"
-    match kind:
-        case "greater_than_equal":
-            return f"{_shown(given)} is too small; write {limits['ge']:g} or more"
-        case "less_than_equal":
-            return f"{_shown(given)} is too large; write {limits['le']:g} or less"
-        case "literal_error" | "enum":
-            return f"{_shown(given)} is not known; write {limits['expected']}"
-        case "missing":
-            return "is missing"
-    return error["msg"].removeprefix("Value error, ")
-
-
-def _shown(given: object) -> str:
-    """Write a value as its reader finds it in the file, cut if need be."""
-    if isinstance(given, bool):
-        return str(given).lower()
-    if isinstance(given, dict):
-        return "a table"
-    text = repr(given) if isinstance(given, str) else clean_line(str(given))
-    return text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 1] + "…"
 
 
 def _meant(keys: list[str]) -> str:

@@ -31,6 +31,15 @@ RESERVED = frozenset({"healthz", "readyz", "metrics", "hub"})
 _CHANNEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?", re.ASCII)
 
 
+_LANGUAGE = re.compile(r"([A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*)?", re.ASCII)
+
+
+def _language(tag: str) -> str:
+    if not _LANGUAGE.fullmatch(tag):
+        raise ValueError(f"{tag!r} is no language tag (BCP 47); write one such as en or pt-BR")
+    return tag
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -92,7 +101,7 @@ class ChannelSettings(_Table):
     keep_summaries: bool = False
     allow_private: bool = False
     title: str = ""
-    language: str = Field(default="", pattern=r"^([A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*)?$")
+    language: Annotated[str, AfterValidator(_language)] = ""
     window: int = Field(default=100, ge=1, le=10_000)
     timestamps: Timestamps | None = None
     speed: Speed = 60.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -34,6 +35,13 @@ def _speed(value: object) -> object:
         raise ValueError(str(error)) from None
 
 
+def _place(value: object) -> object:
+    number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+    if not (value is None or number or (isinstance(value, str) and value)):
+        raise ValueError('write a place such as "21:30", "+10m" or "50%", the id of a post, or a number of seconds')
+    return value
+
+
 class Control(BaseModel):
     """What is asked of a clock: one thing, or several at once.
 
@@ -48,11 +56,10 @@ class Control(BaseModel):
 
     state: Literal["playing", "paused"] | None = None
     speed: Annotated[float, BeforeValidator(_speed), Field(ge=SLOWEST, le=FASTEST)] | None = None
-    seek: (
-        Annotated[str, Field(min_length=1, max_length=400)]
-        | Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
-        | None
-    ) = None
+    seek: Annotated[
+        Annotated[str, Field(min_length=1, max_length=400)] | Annotated[float, Field(ge=0, allow_inf_nan=False)] | None,
+        BeforeValidator(_place),
+    ] = None
     step: bool = False
 
     @model_validator(mode="after")

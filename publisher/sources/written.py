@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBo
 
 from publisher.sources.minting import LONGEST_ID, kept
 from publisher.sources.released import in_story_time
+from publisher.wording import worded
 from shared.item import BadItemError, moment, read_item
 from shared.post import Image, PostFacts
 from shared.text import clean_line
@@ -120,7 +121,7 @@ def read_written(item: object, now: datetime) -> Written:
     except ValidationError as error:
         fault = error.errors()[0]
         where = clean_line(".".join(str(part) for part in fault["loc"]))
-        raise BadItemError(f"{where[:80]}: {fault['msg'].removeprefix('Value error, ')}") from None
+        raise BadItemError(f"{where[:80]}: {worded(fault, 'JSON')}") from None
     slug = kept(given.id) if given.id is not None else ""
     if slug is None:
         raise BadItemError(

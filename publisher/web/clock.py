@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from publisher.replay.control import Control, NoSuchPlaceError
 from publisher.web.body import read_body
 from publisher.web.desk import authorized
+from publisher.wording import worded
 from shared.text import clean_line
 
 if TYPE_CHECKING:
@@ -57,8 +58,7 @@ def _refusal(error: ValidationError) -> web.HTTPException:
     fault = error.errors()[0]
     if fault["type"] == "json_invalid":
         return web.HTTPBadRequest(text='the body is no JSON; send an object such as {"state": "paused"}')
-    what = clean_line(fault["msg"].removeprefix("Value error, "))
-    if fault["type"] == "extra_forbidden":
-        what = "unknown; known are state, speed, seek and step"
+    unknown = fault["type"] == "extra_forbidden"
+    what = "unknown; known are state, speed, seek and step" if unknown else worded(fault, "JSON")
     member = clean_line(str(fault["loc"][0]))[:40] if fault["loc"] else ""
     return web.HTTPUnprocessableEntity(text=f"{member}: {what}" if member else what)
