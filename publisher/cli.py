@@ -8,7 +8,7 @@ from publisher.commands.check import check
 from publisher.commands.clock import clock
 from publisher.commands.convert import convert
 from publisher.commands.export import export_
-from publisher.commands.post import post
+from publisher.commands.post import post, revise, withdraw
 from publisher.commands.replay import replay
 from publisher.commands.serve import serve
 from shared.command import run
@@ -29,7 +29,7 @@ def publisher() -> None:
     """  # noqa: D301 \b is click's mark for a paragraph to be left as it is
 
 
-for command in (replay, clock, serve, post, check, convert, export_):
+for command in (replay, clock, serve, post, revise, withdraw, check, convert, export_):
     publisher.add_command(command)
 
 

@@ -195,7 +195,8 @@ class Desk:
             GoneError: the post was taken away.
             LogError: the log failed.
         """
-        written = read_addressed(item, slug, now)
+        filed = self._press.shelf.find(slug)
+        written = read_addressed(item, slug, now, derived=filed.post.heading if filed and filed.post else "")
         number = 1
         while True:
             filed = self._press.shelf.find(slug)

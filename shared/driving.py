@@ -1,7 +1,9 @@
-"""A replay's clock, seen and driven from outside by HTTP (``docs/protocol.md``)."""
+"""A channel driven from outside by HTTP (``docs/protocol.md``): what needs its token, and a replay's clock."""
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -19,13 +21,18 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-MOST_BYTES = 64 * 1024
-"""Largest answer that is read: a clock has some 200 bytes."""
+MOST_BYTES = 4 * 1024 * 1024
+"""Largest answer that is read: a post may have grown; a clock has some 200 bytes."""
+_MOST_SAID = 300
 _DOCUMENTS = frozenset({"feed.atom", "feed.rss", "feed.json", "events", "clock", "posts"})
 
 
 class NoClockError(NewsreelError):
     """There is no replay at the address, or it does not say how it stands."""
+
+
+class NoPostUrlError(UsageError):
+    """The address is not that of a post."""
 
 
 class NoTokenError(UsageError):
@@ -57,6 +64,89 @@ def channel_url(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, "/".join([*segments, ""]), "", ""))
 
 
+def post_url(url: str) -> str:
+    """Check that an address is that of a post, and give it without a query.
+
+    Raises:
+        BadUrlError: the text is no http(s) address.
+        NoPostUrlError: it is that of something else.
+    """
+    root = channel_url(url)
+    parts = urlsplit(url)
+    if not parts.path.startswith(f"{urlsplit(root).path}posts/"):
+        raise NoPostUrlError(f"{url} is no address of a post; one looks like {root}posts/ID")
+    return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server answers.
+
+    Attributes:
+        status: of the answer.
+        told: the JSON object that it holds; empty where it holds none.
+        tag: its entity tag; empty where it has none.
+    """
+
+    status: int
+    told: Mapping[str, Any]
+    tag: str = ""
+
+    @property
+    def detail(self) -> str:
+        """Give in one line what a problem document says (RFC 9457); empty where it says nothing."""
+        detail = self.told.get("detail")
+        return clean_line(detail)[:_MOST_SAID] if isinstance(detail, str) else ""
+
+
+async def ask(
+    session: aiohttp.ClientSession,
+    method: str,
+    url: str,
+    *,
+    token: str | None = None,
+    body: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    """Ask a server for something that it answers in JSON.
+
+    Args:
+        session: see ``shared.fetch.open_session``.
+        method: of the request; only ``GET`` follows redirects.
+        url: of the request.
+        token: the server's; where one is needed and none was given, the server tells.
+        body: sent as JSON.
+        headers: besides those that go without saying.
+
+    Raises:
+        NoTokenError: the server wants its token, and none was given.
+        RefusedError: it has another one.
+        FetchError: no answer.
+    """
+    sent = {"Accept": "application/json"} | dict(headers or {})
+    if body is not None:
+        sent["Content-Type"] = "application/json"
+    if token is not None:
+        sent["Authorization"] = f"Bearer {token}"
+    data = encode_json(dict(body)) if body is not None else None
+    reading = method == "GET"
+    async with request(session, url, headers=sent, method=method, body=data, follow=reading) as response:
+        if response.status == 401 and token is None:
+            raise NoTokenError(
+                f"no token for {url} is at hand; set NEWSREEL_TOKEN to the server's, or run this as the user who runs "
+                "the replay, on the same machine"
+            )
+        if response.status == 401:
+            raise RefusedError(f"{url}: the server refuses the token; set NEWSREEL_TOKEN to the one that it has")
+        answer = await read_body(response, MOST_BYTES)
+        status, tag = response.status, response.headers.get("ETag", "")
+    try:
+        told = read_json(answer) if answer else None
+    except BadItemError:
+        told = None
+    return Answer(status, told if isinstance(told, dict) else {}, tag)
+
+
 async def read_clock(session: aiohttp.ClientSession, url: str) -> Standing:
     """Ask how a replay stands; ``url`` is one that ``clock_url`` made.
 
@@ -64,8 +154,7 @@ async def read_clock(session: aiohttp.ClientSession, url: str) -> Standing:
         NoClockError: there is none.
         FetchError: no answer.
     """
-    async with request(session, url, headers={"Accept": "application/json"}) as response:
-        return _standing(url, response.status, await read_body(response, MOST_BYTES))
+    return _standing(url, await ask(session, "GET", url))
 
 
 async def drive_clock(
@@ -85,32 +174,15 @@ async def drive_clock(
         NoClockError: there is no replay.
         FetchError: no answer.
     """
-    headers = {"Content-Type": "application/json"}
-    if token is not None:
-        headers["Authorization"] = f"Bearer {token}"
-    async with request(
-        session, url, headers=headers, method="PATCH", body=encode_json(dict(control)), follow=False
-    ) as response:
-        if response.status == 401 and token is None:
-            raise NoTokenError(
-                f"no token for {url} is at hand; set NEWSREEL_TOKEN to the server's, or run this as the user who runs "
-                "the replay, on the same machine"
-            )
-        return _standing(url, response.status, await read_body(response, MOST_BYTES))
+    return _standing(url, await ask(session, "PATCH", url, token=token, body=control))
 
 
-def _standing(url: str, status: int, body: bytes) -> Standing:
-    try:
-        told = read_json(body) if body else None
-        if status == 200:
-            return Standing.model_validate(told)
-    except (BadItemError, ValidationError):
-        told = None
-    detail = told.get("detail") if isinstance(told, dict) else None
-    said = clean_line(detail)[:300] if isinstance(detail, str) else ""
-    match status:
-        case 401:
-            raise RefusedError(f"{url}: the server refuses the token; set NEWSREEL_TOKEN to the one that it has")
+def _standing(url: str, answer: Answer) -> Standing:
+    said = answer.detail
+    if answer.status == 200:
+        with suppress(ValidationError):
+            return Standing.model_validate(answer.told)
+    match answer.status:
         case 403:
             raise RefusedError(f"{url}: {said or 'nobody may set this clock'}")
         case 400 | 422:
@@ -120,5 +192,5 @@ def _standing(url: str, status: int, body: bytes) -> Standing:
         case 404 if "no replay" in said:
             raise NoClockError(f"{url}: {said}")
     raise NoClockError(
-        f"{url} is no clock of a replay ({status}); give a replay's page, such as http://HOST:PORT/NAME/"
+        f"{url} is no clock of a replay ({answer.status}); give a replay's page, such as http://HOST:PORT/NAME/"
     )

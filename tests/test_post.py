@@ -1,9 +1,10 @@
-"""``publisher post``, against a real server: what is written comes out; what cannot be is told in one line."""
+"""``publisher post``, ``revise``, ``withdraw`` on a real server: what is written comes out, else one line says why."""
 
 import io
 import json
 import os
 import sys
+from importlib import import_module
 from urllib.request import urlopen
 
 import pytest
@@ -13,6 +14,7 @@ from publisher.cli import publisher
 from shared.command import run
 
 TOKEN = "a-token"
+post_command = import_module("publisher.commands.post")
 
 
 CONFIG = '[server]\nport = 0\n[log]\nurl = "memory:"\n[channels.harbour]\nmode = "live"\ntitle = "The harbour"\n'
@@ -27,16 +29,28 @@ def channel(tmp_path_factory):
 
 
 @pytest.fixture
-def post(channel, monkeypatch, capsys):
+def command(monkeypatch, capsys):
     monkeypatch.setenv("NEWSREEL_TOKEN", TOKEN)
 
-    def said(*arguments, typed="", url=channel):
+    def said(*arguments, typed=""):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(typed.encode())))
-        code = run(publisher, "newsreel-publisher", ["post", url, *arguments])
+        code = run(publisher, "newsreel-publisher", list(arguments))
         out, err = capsys.readouterr()
         return code, out.strip(), err.strip()
 
     return said
+
+
+@pytest.fixture
+def post(channel, command):
+    return lambda *arguments, typed="", url=channel: command("post", url, *arguments, typed=typed)
+
+
+@pytest.fixture
+def ferry(channel, post):
+    """Give the address of a post, as the command printed it."""
+    arguments = ("--title", "The ferry", "--text", "Afloat.", "--author", "Ada Quist", "--tag", "yard", "--pinned")
+    return post(*arguments)[1].split()[1]
 
 
 def newest(channel):
@@ -104,13 +118,102 @@ def test_what_cannot_be_posted_is_told_in_one_line(post, arguments, typed, told)
     assert "\n" not in err
 
 
+def test_a_revision_changes_what_is_named_and_nothing_else(command, ferry, channel):
+    before = newest(channel)
+    code, out, err = command("revise", ferry, "--title", "The ferry is aground")
+    item = newest(channel)
+    assert (code, out, err) == (0, f"{item['_newsreel']['position']} {ferry}", "")
+    for name in ("id", "url", "content_html", "authors", "tags", "date_published"):
+        assert item[name] == before[name]
+    assert (item["title"], item["_newsreel"]["revision"], item["_newsreel"]["pinned"]) == (
+        "The ferry is aground",
+        2,
+        True,
+    )
+    assert command("revise", ferry, "--title", "The ferry is aground")[1] == f"{out} (it said so already)"
+    command("revise", ferry, "--text", "On a rock.", "--tag", "", "--author", "", "--no-pinned", "--key-event")
+    item = newest(channel)
+    assert (item["title"], item["content_html"]) == ("The ferry is aground", "<p>On a rock.</p>")
+    assert item.keys().isdisjoint({"tags", "authors"})
+    assert (item["_newsreel"]["pinned"], item["_newsreel"]["key_event"]) == (False, True)
+
+
+def test_a_headline_comes_and_goes(command, ferry, channel):
+    command("revise", ferry, "--title", "")
+    item = newest(channel)
+    assert (item["title"], item["_newsreel"]["title_derived"]) == ("Afloat.", True)
+    command("revise", ferry, "--text", "Aground. On a rock.")
+    assert newest(channel)["title"] == "Aground."
+    command("revise", ferry, "--title", "A rock")
+    assert newest(channel)["title"] == "A rock"
+    assert "title_derived" not in newest(channel)["_newsreel"]
+
+
+def test_a_revision_from_standard_input_a_file_or_an_item(command, ferry, channel, tmp_path):
+    command("revise", ferry, typed="# Of Markdown\n\nA *rock*.\n")
+    assert (newest(channel)["title"], newest(channel)["tags"]) == ("Of Markdown", ["yard"])
+    path = tmp_path / "report.md"
+    path.write_text("A **crane** came.")
+    command("revise", ferry, "--file", str(path))
+    assert newest(channel)["content_html"] == "<p>A <strong>crane</strong> came.</p>"
+    command("revise", ferry, "--json", typed='{"content_text": "All of it."}')
+    assert newest(channel)["content_html"] == "<p>All of it.</p>"
+    assert "tags" not in newest(channel)
+
+
+def test_a_withdrawal(command, ferry, channel):
+    code, out, _ = command("withdraw", ferry)
+    with urlopen(f"{channel}feed.json") as answer:
+        feed = json.load(answer)
+    assert (code, out) == (0, f"{feed['_newsreel']['position']} {ferry} (withdrawn)")
+    assert ferry not in [item["url"] for item in feed["items"]]
+    assert command("withdraw", ferry)[:2] == (0, out)
+    code, _, err = command("revise", ferry, "--title", "x")
+    assert (code, "was taken away" in err, "\n" in err) == (2, True, False)
+
+
+def test_what_cannot_be_revised_or_withdrawn_is_told_in_one_line(command, ferry, channel, monkeypatch):
+    for name in ("revise", "withdraw"):
+        more = ["--title", "x"] if name == "revise" else []
+        for url, code, told in (
+            (channel, 2, f"is no address of a post; one looks like {channel}posts/ID"),
+            (channel + "posts/none", 2, "no post 'none'"),
+            ("http://127.0.0.1:9/harbour/posts/x", 1, "nothing listens there"),
+            ("harbour/posts/x", 2, "is no web address"),
+        ):
+            found, _, err = command(name, url, *more)
+            assert (found, told in err, "\n" in err) == (code, True, False), err
+        monkeypatch.setenv("NEWSREEL_TOKEN", "another")
+        assert "the server refuses the token" in command(name, ferry, *more)[2]
+        monkeypatch.delenv("NEWSREEL_TOKEN")
+        assert "set NEWSREEL_TOKEN to the server's" in command(name, ferry, *more)[2]
+        monkeypatch.setenv("NEWSREEL_TOKEN", TOKEN)
+    assert newest(channel)["title"] == "The ferry"
+
+
+def test_who_changed_it_meanwhile_is_not_overwritten(command, ferry, channel, monkeypatch):
+    ask = post_command.ask
+
+    async def slowly(session, method, url, **options):
+        answer = await ask(session, method, url, **options)
+        if method == "GET":
+            changed = {"title": "Somebody else's"}
+            await ask(session, "PUT", url, token=TOKEN, body=changed)
+        return answer
+
+    monkeypatch.setattr(post_command, "ask", slowly)
+    code, _, err = command("revise", ferry, "--title", "Mine")
+    assert (code, "somebody has changed it since" in err) == (2, True)
+    assert newest(channel)["title"] == "Somebody else's"
+
+
 def test_the_token(post, channel, monkeypatch, tmp_path):
     path = tmp_path / "token"
     path.write_text(TOKEN + "\n")
     monkeypatch.setenv("NEWSREEL_TOKEN", "another")
     code, _, err = post("--title", "x")
     assert code == 2
-    assert "not the server's token" in err
+    assert "the server refuses the token" in err
     monkeypatch.delenv("NEWSREEL_TOKEN")
     assert "set NEWSREEL_TOKEN" in post("--title", "x")[2]
     assert post("--title", "x", "--token-file", str(path))[0] == 0
@@ -122,6 +225,21 @@ def test_a_server_without_a_token_says_so_when_it_starts(tmp_path):
     env = {name: value for name, value in os.environ.items() if name != "NEWSREEL_TOKEN"}
     with publishing("serve", "--config", config, env=env) as server:
         assert server.said[0] == "harbour is live with 0 posts so far; without NEWSREEL_TOKEN nobody may write to it:\n"
+
+
+def test_without_a_token_the_server_is_asked_what_it_wants(command, monkeypatch, tmp_path):
+    config = tmp_path / "config.toml"
+    config.write_text(CONFIG)
+    monkeypatch.delenv("NEWSREEL_TOKEN")
+    with publishing("serve", "--config", config) as server:
+        for arguments in (
+            ("post", server.root, "--title", "x"),
+            ("withdraw", f"{server.root}posts/x"),
+        ):
+            code, _, err = command(*arguments)
+            assert (code, "this server has no token, so nobody may" in err) == (2, True)
+        code, _, err = command("post", f"{server.server}none/", "--title", "x")
+        assert (code, "there is no channel 'none'" in err) == (2, True)
 
 
 def test_no_such_channel_and_no_server(post, channel):

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from publisher.commands.options import token_for, token_option
 from publisher.when import WhenError, parse_speed, spoken, spoken_duration, spoken_speed
 from shared.command import common_options
 from shared.driving import clock_url, drive_clock, read_clock
 from shared.fetch import open_session
-from shared.token import find_token, token_in
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from shared.wire import Standing
 
 _TAKES_VALUE = {"speed": "a speed, such as 60 or 0.5x", "seek": "a place, such as 21:30, +10m, 50% or a post's id"}
@@ -26,12 +27,7 @@ _TAKES_VALUE = {"speed": "a speed, such as 60 or 0.5x", "seek": "a place, such a
 @click.argument("action", required=False, type=click.Choice(["play", "pause", "speed", "seek", "step"]))
 @click.argument("value", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print how it stands as JSON.")
-@click.option(
-    "--token-file",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Holds the server's token, if it is neither in NEWSREEL_TOKEN nor made by a replay on this machine.",
-)
+@token_option
 @common_options
 def clock(url: str, action: str | None, value: str | None, *, as_json: bool, token_file: Path | None) -> None:
     """Show how the replay at URL stands, or drive it.
@@ -54,9 +50,7 @@ def clock(url: str, action: str | None, value: str | None, *, as_json: bool, tok
     """  # noqa: D301 \b is click's mark
     control = _control(action, value)
     where = clock_url(url)
-    token = None
-    if control:
-        token = token_in(token_file) if token_file is not None else find_token(where)
+    token = token_for(where, token_file) if control else None
     standing = asyncio.run(_ask(where, token, control))
     click.echo(standing.to_json().decode() if as_json else _told(standing, datetime.now(UTC)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
@@ -10,6 +11,7 @@ import click
 from publisher.intake import Wanted
 from publisher.sources.options import Options
 from publisher.when import WhenError
+from shared.token import find_token, token_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +31,26 @@ def checked(parse: Callable[[str], object]) -> Callable[[click.Context, click.Pa
         return value
 
     return callback
+
+
+def token_option(command: F) -> F:
+    """Add ``--token-file``; the command gets what ``token_for`` takes."""
+    option = click.option(
+        "--token-file",
+        metavar="FILE",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Holds the server's token, if it is neither in NEWSREEL_TOKEN nor made by a replay on this machine.",
+    )
+    return option(command)
+
+
+def token_for(url: str, token_file: Path | None) -> str | None:
+    """Find the token to send to ``url``; None if none is at hand: the server then says whether it wants one.
+
+    Raises:
+        TokenError: what was found is none.
+    """
+    return token_in(token_file) if token_file is not None else find_token(url)
 
 
 def reading_options(command: F) -> F:

@@ -1,76 +1,81 @@
-"""``publisher post``: write a post to a live channel."""
+"""``publisher post``, ``revise`` and ``withdraw``: write to a live channel."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from publisher.commands.options import token_for, token_option
 from publisher.sources.markdown_parts import read_names
 from publisher.sources.paragraphs import markdown_html
 from shared.command import common_options
-from shared.driving import channel_url
+from shared.driving import RefusedError, ask, channel_url, post_url
 from shared.errors import NewsreelError, UsageError
-from shared.fetch import open_session, read_body, request
+from shared.fetch import open_session
 from shared.item import BadItemError, read_json
-from shared.post import encode_json
 from shared.text import clean_line, showable
-from shared.token import find_token, token_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from shared.driving import Answer
+
+    F = TypeVar("F", bound=Callable[..., Any])
 
 MOST_INPUT_BYTES = 16 * 1024 * 1024
 """Most that is read of a file; what a server takes is its own business, and much less."""
-MOST_ANSWER_BYTES = 4 * 1024 * 1024
-_REFUSED = frozenset({400, 401, 403, 404, 405, 409, 413, 415, 422})
-
-
-class NoTokenError(UsageError):
-    """No token is at hand."""
+_BODY = {"content_text", "content_html"}
+_REFUSED = frozenset({400, 403, 404, 405, 409, 410, 412, 413, 415, 422})
 
 
 class UnreadableError(UsageError):
-    """What is to be posted cannot be read."""
+    """What is to be written cannot be read."""
 
 
-class NotPostedError(NewsreelError):
-    """The server did not take the post now; it may be sent again."""
+class NotWrittenError(NewsreelError):
+    """The server did not do it now; it may be sent again."""
 
 
-class RefusedError(UsageError):
-    """The server does not take the post."""
+def _writing_options(command: F) -> F:
+    """Add what is said of a post."""
+    token_option(command)
+    for option in reversed(_WRITING):
+        option(command)
+    return command
+
+
+_WRITING = (
+    click.option("--title", metavar="TITLE", help="The headline."),
+    click.option("--text", metavar="TEXT", help="The body as plain text."),
+    click.option("--html", metavar="HTML", help="The body as HTML."),
+    click.option(
+        "--file",
+        "path",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="Holds the body as Markdown; - is standard input.",
+    ),
+    click.option("--json", "as_json", is_flag=True, help="FILE, or standard input, holds a JSON Feed item."),
+    click.option(
+        "--author", "authors", multiple=True, metavar="NAME", help="Who wrote it: Ada Quist, Ada Quist (Holmavik)."
+    ),
+    click.option("--tag", "tags", multiple=True, metavar="TAG", help="May be given several times."),
+)
 
 
 @click.command(short_help="Write a post to a live channel.")
 @click.argument("url")
-@click.option("--title", metavar="TITLE", help="The headline.")
-@click.option("--text", metavar="TEXT", help="The body as plain text.")
-@click.option("--html", metavar="HTML", help="The body as HTML.")
-@click.option(
-    "--file",
-    "path",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Holds the body as Markdown; - is standard input.",
-)
-@click.option("--json", "as_json", is_flag=True, help="FILE, or standard input, holds a JSON Feed item.")
+@_writing_options
 @click.option("--id", "slug", metavar="ID", help="Letters, digits and hyphens; the same id is never posted twice.")
-@click.option(
-    "--author", "authors", multiple=True, metavar="NAME", help="Who wrote it: Ada Quist, Ada Quist (Holmavik)."
-)
-@click.option("--tag", "tags", multiple=True, metavar="TAG", help="May be given several times.")
 @click.option("--date", metavar="MOMENT", help="Its story time, such as 2026-01-31T12:00:00+01:00; now, if not given.")
-@click.option("--key-event", is_flag=True, help="Mark it as one of the key events.")
-@click.option("--pinned", is_flag=True, help="Mark it as pinned.")
-@click.option(
-    "--token-file",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Holds the server's token, if it is not in NEWSREEL_TOKEN.",
-)
+@click.option("--key-event", is_flag=True, default=None, help="Mark it as one of the key events.")
+@click.option("--pinned", is_flag=True, default=None, help="Mark it as pinned.")
 @common_options
-def post(url: str, *, path: Path | None, as_json: bool, token_file: Path | None, **given: Any) -> None:
+def post(url: str, *, token_file: Path | None, slug: str | None, date: str | None, **given: Any) -> None:
     """Write a post to the live channel at URL, and print its position in the stream and its address.
 
     URL is the address of the channel's page, a feed or its stream. The server's token is asked for in NEWSREEL_TOKEN.
@@ -82,19 +87,75 @@ def post(url: str, *, path: Path | None, as_json: bool, token_file: Path | None,
     newsreel-publisher post http://127.0.0.1:8000/harbour/ --file report.md --tag divers --key-event
     newsreel-publisher post http://127.0.0.1:8000/harbour/ --json < item.json
     """  # noqa: D301 \b is click's mark
+    written = _written(given, or_input=not given["title"])
+    item = written | _about(given, written.get("_newsreel"))
+    item |= {name: value for name, value in (("id", slug), ("date_published", date)) if value}
+    where = channel_url(url) + "posts"
+    answer = asyncio.run(_send("POST", where, token_for(where, token_file), item))
+    click.echo(_told(answer, "" if answer.status == 201 else "it was there already"))
+
+
+@click.command(short_help="Change a post of a live channel.")
+@click.argument("url")
+@_writing_options
+@click.option("--date", metavar="MOMENT", help="When it was changed; now, if not given.")
+@click.option("--key-event/--no-key-event", default=None, help="Mark it as one of the key events.")
+@click.option("--pinned/--no-pinned", default=None, help="Mark it as pinned.")
+@common_options
+def revise(url: str, *, token_file: Path | None, date: str | None, **given: Any) -> None:
+    """Change the post at URL on a live channel, and print its position in the stream and its address.
+
+    URL is the post's address, as newsreel-publisher post printed it. What no option names stays as it is; an empty
+    --title, --author or --tag takes away what there was. Without any option the body is Markdown from standard input,
+    as for post. With --json the item is the whole new version. Readers see the change where they have the post.
+
+    \b
+    newsreel-publisher revise http://127.0.0.1:8000/harbour/posts/ferry --title "The ferry is aground"
+    newsreel-publisher revise http://127.0.0.1:8000/harbour/posts/ferry --file report.md --no-pinned
+    """  # noqa: D301 \b is click's mark
+    chosen = date is not None or any(value not in (None, (), False) for value in given.values())
+    written = _written(given, or_input=not chosen)
+    if date is not None:
+        written["date_modified"] = date
+    where = post_url(url)
+    answer, changed = asyncio.run(_revise(where, token_for(where, token_file), written, given))
+    click.echo(_told(answer, "" if changed else "it said so already"))
+
+
+@click.command(short_help="Take a post of a live channel away.")
+@click.argument("url")
+@token_option
+@common_options
+def withdraw(url: str, *, token_file: Path | None) -> None:
+    """Take the post at URL away from a live channel, for good: it then shows nowhere any more.
+
+    URL is the post's address, as newsreel-publisher post printed it.
+
+    \b
+    newsreel-publisher withdraw http://127.0.0.1:8000/harbour/posts/ferry
+    """  # noqa: D301 \b is click's mark
+    where = post_url(url)
+    answer = asyncio.run(_send("DELETE", where, token_for(where, token_file)))
+    click.echo(_told(answer, "withdrawn", where))
+
+
+def _written(given: dict[str, Any], *, or_input: bool) -> dict[str, Any]:
+    """Read what is to be written: the members that its body has, or a whole item.
+
+    Args:
+        given: the options.
+        or_input: where none of them holds a body, standard input does.
+    """
+    path, as_json = given["path"], given["as_json"]
     bodies = [body for body in (given["text"], given["html"], path) if body is not None]
     if len(bodies) > 1 or (as_json and bodies and path is None):
         raise click.UsageError("give the body once: by --text, --html, --file or --json")
-    if as_json or path is not None or not (bodies or given["title"]):
-        read = _read(path)
-        item = _json_item(read) if as_json else _markdown_item(read)
-    else:
-        item = {"content_text": given["text"], "content_html": given["html"]}
-    where = channel_url(url) + "posts"
-    token = token_in(token_file) if token_file is not None else find_token(where)
-    if token is None:
-        raise NoTokenError(f"no token for {where} is at hand; set NEWSREEL_TOKEN to the server's, or give --token-file")
-    click.echo(asyncio.run(_send(where, token, item | _options(item, given))))
+    if as_json:
+        return _json_item(_read(path))
+    if path is not None or (or_input and not bodies):
+        return _markdown_item(_read(path))
+    members = {"content_text": given["text"], "content_html": given["html"]}
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def _read(path: Path | None) -> str:
@@ -130,55 +191,75 @@ def _markdown_item(text: str) -> dict[str, Any]:
     return {"content_html": markdown_html(text)}
 
 
-def _options(item: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Give the members that options stand for; they win over what the item says."""
+def _about(given: Mapping[str, Any], facts: object) -> dict[str, Any]:
+    """Give the members that options stand for; they win over what the item says, whose ``_newsreel`` is ``facts``."""
     authors = []
-    for name in given["authors"]:
+    for name in filter(None, given["authors"]):
         known = read_names(name)
         if not known:
             raise click.UsageError(f"--author: {name!r} is no name")
         authors += [author.to_dict() for author in known]
-    members = {
-        "id": given["slug"],
-        "title": given["title"],
-        "date_published": given["date"],
-        "authors": authors,
-        "tags": list(given["tags"]),
-    }
-    told = {name: value for name, value in members.items() if value}
-    flags = {name: True for name in ("key_event", "pinned") if given[name]}
+    members: dict[str, Any] = {}
+    if given["title"] is not None:
+        members["title"] = given["title"]
+    if given["authors"]:
+        members["authors"] = authors
+    if given["tags"]:
+        members["tags"] = list(filter(None, given["tags"]))
+    flags = {name: given[name] for name in ("key_event", "pinned") if given[name] is not None}
     if flags:
-        facts = item.get("_newsreel")
-        told["_newsreel"] = (facts if isinstance(facts, dict) else {}) | flags
-    return told
+        members["_newsreel"] = (facts if isinstance(facts, dict) else {}) | flags
+    return members
 
 
-async def _send(url: str, token: str, item: dict[str, Any]) -> str:
-    """Send an item; give what is to be said of the answer.
+async def _revise(
+    url: str, token: str | None, written: dict[str, Any], given: Mapping[str, Any]
+) -> tuple[Answer, bool]:
+    """Change of a post what is asked for, unless somebody else changes it meanwhile; tell whether it is another now."""
+    async with open_session() as session:
+        standing = await ask(session, "GET", url)
+        if standing.status != 200:
+            raise _failure(url, standing)
+        kept = {} if given["as_json"] else dict(standing.told)
+        if written.keys() & _BODY:
+            kept = {name: value for name, value in kept.items() if name not in _BODY}
+        item = kept | written
+        item |= _about(given, item.get("_newsreel"))
+        unchanged = {"If-Match": standing.tag.removeprefix("W/")}  # which a proxy may have added
+        answer = await ask(session, "PUT", url, token=token, body=item, headers=unchanged)
+    return _done(url, answer), _position(answer) != _position(standing)
+
+
+async def _send(method: str, url: str, token: str | None, item: dict[str, Any] | None = None) -> Answer:
+    async with open_session() as session:
+        return _done(url, await ask(session, method, url, token=token, body=item))
+
+
+def _done(url: str, answer: Answer) -> Answer:
+    """Give an answer back if it says that it is done.
 
     Raises:
-        RefusedError: the server does not take it.
-        NotPostedError: it may take it later.
-        FetchError: no answer.
+        RefusedError: the server does not do it.
+        NotWrittenError: it may do it later.
     """
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Accept": "application/json"}
-    body = encode_json({name: value for name, value in item.items() if value is not None})
-    async with (
-        open_session() as session,
-        request(session, url, headers=headers, method="POST", body=body, follow=False) as response,
-    ):
-        status, answer = response.status, await read_body(response, MOST_ANSWER_BYTES)
-    try:
-        told = read_json(answer) if answer else None
-    except BadItemError:
-        told = None
-    told = told if isinstance(told, dict) else {}
-    if status in {200, 201}:
-        facts = told.get("_newsreel")
-        position = facts.get("position") if isinstance(facts, dict) else None
-        again = " (it was there already)" if status == 200 else ""
-        return clean_line(showable(f"{position} {told.get('url')}{again}"))
-    said = clean_line(str(told.get("detail") or f"it answers {status}"))[:300]
-    if status in _REFUSED:
-        raise RefusedError(f"{url}: {said}")
-    raise NotPostedError(f"{url}: {said}; with an --id it can be sent again, and is published once")
+    if answer.status in {200, 201}:
+        return answer
+    raise _failure(url, answer)
+
+
+def _failure(url: str, answer: Answer) -> NewsreelError:
+    said = answer.detail or f"it answers {answer.status}"
+    if answer.status in _REFUSED:
+        return RefusedError(f"{url}: {said}")
+    return NotWrittenError(f"{url}: {said}; what has an id can be sent again, and is done once")
+
+
+def _position(answer: Answer) -> object:
+    facts = answer.told.get("_newsreel")
+    return facts.get("position") if isinstance(facts, dict) else None
+
+
+def _told(answer: Answer, note: str = "", url: str | None = None) -> str:
+    """Say where it is in the stream and on the web."""
+    said = f"{_position(answer)} {url or answer.told.get('url')}"
+    return clean_line(showable(f"{said} ({note})" if note else said))

@@ -76,13 +76,15 @@ class _Given(BaseModel):
     newsreel: _Facts | None = Field(default=None, alias="_newsreel")
 
 
-def read_addressed(item: object, slug: str, now: datetime) -> Written:
+def read_addressed(item: object, slug: str, now: datetime, *, derived: str = "") -> Written:
     """Read an item that is sent to the address of its post.
 
     Args:
         item: decoded JSON; an id of its own must be that of the address.
         slug: the id that the address names.
         now: as for ``read_written``.
+        derived: title that readers are shown of the post as it stands. In what somebody fetched, changed and sends
+            back, another one is a headline that they have written, whatever ``title_derived`` still says.
 
     Raises:
         BadItemError: as ``read_written``.
@@ -92,6 +94,9 @@ def read_addressed(item: object, slug: str, now: datetime) -> Written:
         if given is not None and (not isinstance(given, str) or kept(given) != slug):
             raise BadItemError(f"id: {str(given)[:80]!r} is not that of the address, {slug[:80]!r}; leave it out")
         item = item | {"id": slug}
+        facts = item.get("_newsreel")
+        if isinstance(facts, dict) and facts.get("title_derived") and item.get("title") != derived:
+            item["_newsreel"] = facts | {"title_derived": None}
     return read_written(item, now)
 
 
