@@ -17,7 +17,15 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from publisher.channel import Channel
 from publisher.desk import begin_live, spare_written
 from publisher.library import Library, library_path
-from publisher.listening import ACCEPTED_AT_ONCE, BACKLOG, listen, raise_file_limit, url_of
+from publisher.listening import (
+    ACCEPTED_AT_ONCE,
+    BACKLOG,
+    listen,
+    raise_file_limit,
+    shared_out,
+    tell_of_exhaustion,
+    url_of,
+)
 from publisher.log.opening import open_store
 from publisher.log.timed import TimedLog
 from publisher.metrics import Metrics
@@ -26,7 +34,8 @@ from publisher.render.snapshot import Address, Brand
 from publisher.replay.alarm import SchedulerAlarm, SteadyTime
 from publisher.replay.conductor import Conductor, Score, release_all
 from publisher.scene import Billing
-from publisher.web.doors import RESERVED_FILES, Limits
+from publisher.web.clients import Clients, Room
+from publisher.web.doors import Limits
 from publisher.web.problems import LONGEST_URL
 from publisher.web.site import Site
 from publisher.websub.push import Push, hubs_of, leases_path
@@ -50,9 +59,6 @@ _http_log = logging.getLogger("publisher.http")
 # Who sends what is no HTTP is told so, and no line of ours is needed: on the open internet there is one a minute.
 _http_log.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
 
-IDLE_SECONDS = 75.0
-"""How long a connection may stand without a whole request; longer than the proxies' usual 60, so that they end it.
-Streams are no requests any more."""
 SHUTDOWN_SECONDS = 5.0
 """How long running answers may take when the server ends; streams are ended before."""
 MEMORY_KEEPS = 100_000
@@ -74,6 +80,7 @@ class Server:
         self._tasks: list[asyncio.Task[None]] = []
         self._runner: web.AppRunner | None = None
         self._socket: socket.socket | None = None
+        self._listening: asyncio.Server | None = None
         self._store: LogStore | None = None
         self._library: Library | None = None
         self._site: Site | None = None
@@ -95,7 +102,7 @@ class Server:
             LogError: the log cannot be opened.
         """
         server, streams = self._settings.server, self._settings.streams
-        files = raise_file_limit()
+        files = shared_out(raise_file_limit(), server.most_connections)
         self._socket = listen(server.host, server.port)
         self.local_url = url_of(self._socket, server.host)
         self.url = server.public_url or self.local_url
@@ -113,32 +120,38 @@ class Server:
             self.channels.values(),
             now=steady.now,
         )
-        most = max(files - RESERVED_FILES, 1)
+        metrics = Metrics(self.channels, self._appends, self._push.hub) if server.metrics else None
         self._site = Site(
             self.channels,
             steady.now,
             self._token,
             self._push.hub,
             Limits(
-                min(streams.most or most, most),
+                min(streams.most or files.streams, files.streams),
                 streams.most_per_address,
                 streams.new_per_second,
                 streams.trusted_proxies,
             ),
             compress_streams=streams.compress,
-            metrics=Metrics(self.channels, self._appends, self._push.hub) if server.metrics else None,
+            metrics=metrics,
         )
         self._runner = web.AppRunner(
-            self._site.application(),
-            handler_cancellation=True,
-            shutdown_timeout=SHUTDOWN_SECONDS,
-            access_log=None,
-            logger=_http_log,
-            keepalive_timeout=IDLE_SECONDS,
-            max_line_size=2 * LONGEST_URL,  # what is longer by less still gets an answer of ours
+            self._site.application(), handler_cancellation=True, shutdown_timeout=SHUTDOWN_SECONDS
         )
         await self._runner.setup()
-        await web.SockSite(self._runner, self._socket, backlog=ACCEPTED_AT_ONCE).start()
+        assert self._runner.server is not None  # noqa: S101 setup() made it
+        clients = Clients(
+            self._runner.server,
+            Room(files.clients, server.most_connections_per_address, streams.trusted_proxies),
+            access_log=None,
+            logger=_http_log,
+            max_line_size=2 * LONGEST_URL,  # what is longer by less still gets an answer of ours
+        )
+        if metrics is not None:
+            metrics.clients = clients
+        loop = asyncio.get_running_loop()
+        tell_of_exhaustion(loop)
+        self._listening = await loop.create_server(clients, sock=self._socket, backlog=ACCEPTED_AT_ONCE)
         self._socket.listen(BACKLOG)  # asyncio takes one number for both
         self._scheduler.start()
         self._scheduler.add_job(self._prune, "interval", minutes=1, misfire_grace_time=None, coalesce=True)
@@ -166,15 +179,13 @@ class Server:
 
     async def drain(self) -> None:
         """Take no more connections, and end the streams one after the other, while releases go on for the others."""
-        if self._site is None or self._runner is None:
+        if self._site is None or self._listening is None:
             return
         self._site.ready = False
-        for site in list(self._runner.sites):
-            await site.stop()
+        self._listening.close()
         seconds = self._settings.streams.drain_seconds
         streams = [channel.fanout.drain(seconds) for channel in self.channels.values()]
-        if self._site is not None:
-            streams.append(self._site.reruns.drain(seconds))
+        streams.append(self._site.reruns.drain(seconds))
         await asyncio.gather(*streams)
 
     async def stop(self) -> None:
@@ -188,6 +199,8 @@ class Server:
             await self._push.close()
         for channel in self.channels.values():
             channel.fanout.close()
+        if self._listening is not None:
+            self._listening.close()
         if self._runner is not None:
             await self._runner.cleanup()
         if self._socket is not None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import logging
 import resource
 import socket
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shared.errors import NewsreelError
+
+if TYPE_CHECKING:
+    import asyncio
 
 logger = logging.getLogger(__name__)
 
@@ -16,6 +20,23 @@ ACCEPTED_AT_ONCE = 32
 """Connections accepted before others have their turn: each costs 0.2 ms, and asyncio takes as many as it may."""
 FEW_FILES = 4_096
 """Open files below which a server is told that it will not serve many."""
+OWN_FILES = 256
+"""Open files kept for the log, the library and calls to subscribers, where there are so many; else a quarter."""
+UNSENT_BYTES = 16_384
+"""Most bytes that wait unsent in the kernel (TCP_NOTSENT_LOWAT): who does not read shows soon and costs little."""
+DEAD_MS = 60_000
+"""How long sent bytes may stay unacknowledged before the kernel gives a connection up (TCP_USER_TIMEOUT)."""
+
+
+TOLD_SECONDS = 60.0
+"""How often it is told, at most, that no connection can be accepted."""
+
+
+class Files(NamedTuple):
+    """How many open files ``streams`` may have, and how many ``clients`` (connections that are no streams)."""
+
+    streams: int
+    clients: int
 
 
 class CannotListenError(NewsreelError):
@@ -23,7 +44,7 @@ class CannotListenError(NewsreelError):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Open the socket.
+    """Open the socket. Connections that it accepts have its options.
 
     Raises:
         CannotListenError: the port is taken, or the address is not this machine's.
@@ -31,10 +52,14 @@ def listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     both = host == "::" and socket.has_dualstack_ipv6()
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=both)
+        sock = socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=both)
     except (OSError, ValueError) as error:
         why = str(getattr(error, "strerror", None) or error).partition(" (while")[0]  # the rest says the address again
         raise CannotListenError(f"cannot listen on {host}:{port}: {why}; choose another port or host") from None
+    for option, value in (("TCP_NOTSENT_LOWAT", UNSENT_BYTES), ("TCP_USER_TIMEOUT", DEAD_MS)):
+        if hasattr(socket, option):  # some systems have neither
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+    return sock
 
 
 def url_of(sock: socket.socket, host: str) -> str:
@@ -61,3 +86,26 @@ def raise_file_limit() -> int:
             hard,
         )
     return hard
+
+
+def shared_out(files: int, clients: int) -> Files:
+    """Share the open files out: a quarter of them, at most, are for as many as ``clients``; most are for streams."""
+    own = min(OWN_FILES, files // 4)
+    clients = max(min(clients, (files - own) // 4), 1)
+    return Files(max(files - own - clients, 1), clients)
+
+
+def tell_of_exhaustion(loop: asyncio.AbstractEventLoop) -> None:
+    """Say in a line, now and then, that connections have to wait for files; asyncio says so with each that it tries."""
+    told = -TOLD_SECONDS
+
+    def tell(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        nonlocal told
+        error = context.get("exception")
+        if not context["message"].startswith("socket.accept()") or not isinstance(error, OSError):
+            loop.default_exception_handler(context)
+        elif loop.time() - told >= TOLD_SECONDS:
+            told = loop.time()
+            logger.error("connections have to wait (%s): let more files be open (ulimit -n)", error.strerror)
+
+    loop.set_exception_handler(tell)

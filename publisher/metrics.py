@@ -38,10 +38,19 @@ class Doors(Protocol):
     def refused(self) -> Mapping[Any, int]: ...  # noqa: D102
 
 
+class Clients(Protocol):
+    """The connections that are no streams, seen from here."""
+
+    def __len__(self) -> int: ...
+    @property
+    def closed(self) -> Mapping[Any, int]: ...  # noqa: D102
+
+
 class Metrics(Collector):
     """The numbers of one server.
 
     Attributes:
+        clients: connections that are no streams, once the server listens.
         doors: that streams go through, once they are there.
         reruns: that are watched, once they can be.
 
@@ -57,6 +66,7 @@ class Metrics(Collector):
         self._channels = channels
         self._appends = appends
         self._hub = hub
+        self.clients: Clients | None = None
         self.doors: Doors | None = None
         self.reruns: Reruns | None = None
         self._registry = CollectorRegistry(auto_describe=False)
@@ -74,6 +84,18 @@ class Metrics(Collector):
         """Give what is newsreel's own; the library asks for it."""
         yield InfoMetricFamily("newsreel_build", "The newsreel that runs.", value={"version": __version__})
         yield self._gauge("posts", "Posts that are out.", lambda channel: channel.press.shelf.count())
+        if self.clients is not None:
+            yield GaugeMetricFamily(
+                "newsreel_connections_open", "Connections that are no streams.", value=len(self.clients)
+            )
+            closed = CounterMetricFamily(
+                "newsreel_connections_closed",
+                "Connections that the server closed: for others, at once, or as they took nothing.",
+                labels=("reason",),
+            )
+            for reason, count in self.clients.closed.items():
+                closed.add_metric([reason], count)
+            yield closed
         if self.doors is not None:
             yield GaugeMetricFamily(
                 "newsreel_streams_open", "Streams that are open, reruns included.", self.doors.inside

@@ -12,10 +12,12 @@ from making import ADDRESS, make_post
 
 from publisher.channel import Channel
 from publisher.library import Library
+from publisher.listening import listen
 from publisher.log.contract import Draft
 from publisher.log.memory import MemoryStore
 from publisher.reel import Reel
 from publisher.scene import Billing
+from publisher.web.clients import Clients, Room
 from publisher.web.doors import Limits
 from publisher.web.site import Site
 from shared.event import ClockEvent, PostEvent, ResetEvent
@@ -70,7 +72,7 @@ class Newsroom:
 
 
 @asynccontextmanager
-async def newsroom(routes=(), limits=Limits(), **options):  # noqa: B008 frozen
+async def newsroom(routes=(), limits=Limits(), places=Room(), **options):  # noqa: B008 frozen
     room = Newsroom(**options)
     await room.channel.open(NOW)
     pressing = asyncio.create_task(room.press.run())
@@ -78,13 +80,16 @@ async def newsroom(routes=(), limits=Limits(), **options):  # noqa: B008 frozen
     room.doors = site.doors
     application = site.application()
     application.add_routes(routes)
-    runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=20, access_log=None)
+    runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=20)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    room.port = runner.addresses[0][1]
+    room.clients = Clients(runner.server, places, access_log=None)
+    sock = listen("127.0.0.1", 0)
+    listening = await asyncio.get_running_loop().create_server(room.clients, sock=sock)
+    room.port = sock.getsockname()[1]
     try:
         yield room
     finally:
+        listening.close()
         room.channel.fanout.close()
         await runner.cleanup()
         pressing.cancel()

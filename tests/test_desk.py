@@ -539,7 +539,7 @@ async def test_no_two_posts_are_released_at_the_same_moment_whatever_the_clock_d
 
 
 async def test_who_never_finishes_a_request_is_sent_away_and_streams_stay(tmp_path, monkeypatch):
-    monkeypatch.setattr("publisher.app.IDLE_SECONDS", 0.3)
+    monkeypatch.setattr("publisher.web.clients.IDLE_SECONDS", 0.3)
     monkeypatch.setattr("publisher.web.body.BODY_SECONDS", 0.3)
     async with newsroom(tmp_path) as room:
         url = URL(room.server.local_url)

@@ -13,7 +13,8 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 from streaming import Listener, newsroom, soon
 
-from publisher.web.doors import Doors, Limits, client_of
+from publisher.web.addresses import client_of
+from publisher.web.doors import Doors, Limits
 
 TRUSTED = (ip_network("127.0.0.1/32"), ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 

@@ -349,8 +349,11 @@ async def test_what_fails_is_tried_again_with_what_is_newest_by_then():
         await room.post("b")
         await room.post("c")
         held.set_result(503)
+        deliveries = room.push.hub.deliveries
+        assert (deliveries.delivered, deliveries.failed) == (0, 0)  # what is under way is neither, yet
         assert entries((await subscriber.delivery())[1]) == ["c", "b", "a"]
         assert subscriber.tries == 4
+        await reached(lambda: (deliveries.delivered, deliveries.failed) == (1, 3))
         await room.post("d")
         assert entries((await subscriber.delivery())[1]) == ["d", "c", "b", "a"]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import time
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -27,14 +26,10 @@ if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
     from aiohttp.web_protocol import RequestHandler
 
-UNSENT_BYTES = 16_384
-"""Most bytes that wait unsent in the kernel (TCP_NOTSENT_LOWAT): a stalled reader shows soon and costs little."""
 PIECE_BYTES = 64 * 1024
 """Most bytes handed to a connection before it must have taken them: what a reader holds of the server's memory."""
 WAITING_BYTES = 2_048
 """Of what the kernel does not take, this much is copied to the transport, which then waits until it can be sent."""
-DEAD_MS = 60_000
-"""How long sent bytes may stay unacknowledged before the kernel gives a connection up (TCP_USER_TIMEOUT)."""
 
 HEADERS = {
     "Content-Type": EVENT_STREAM,
@@ -77,12 +72,7 @@ class Connection(asyncio.Protocol):
         self._paused = http.writing_paused
         self._rest: memoryview | None = None
         self._waiter: asyncio.Future[None] | None = None
-        sock = transport.get_extra_info("socket")
-        self._fd: int = sock.fileno()
-        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_MS)
+        self._fd: int = transport.get_extra_info("socket").fileno()
         transport.set_protocol(self)
         transport.set_write_buffer_limits(high=0)  # pauses us if something of an earlier answer is still to go
         transport.resume_reading()  # all that can come is the end, and that must be noticed

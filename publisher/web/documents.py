@@ -121,7 +121,7 @@ async def _delta(
         # Of use to who named that tag, and to caches that know what a delta is (RFC 3229, section 10.8.3).
         headers["Cache-Control"] = "no-store, im"
         headers["Vary"] = f"If-None-Match, {headers['Vary']}"
-        return web.Response(status=226, reason="IM Used", headers=headers, body=await cut.encoded(coding))
+        return Answer(226, headers, await cut.encoded(coding)).response(request)
     return None
 
 

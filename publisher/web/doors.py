@@ -8,24 +8,22 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Literal
 
 from aiohttp import web
 
+from publisher.web.addresses import client_of, counted_as
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-RESERVED_FILES = 256
-"""Open files kept for documents, the log and all else when streams may have the rest."""
+    from publisher.web.addresses import Networks
+
 AGAIN_SECONDS = 5
 """After how many seconds who was refused may ask again; up to twice as long, so that not all come at once."""
 SETTLED = 1_000
 """New streams after which what is alive is taken out of the garbage collector's sight: among 10,000 of them a full
 collection holds the loop for 60 ms. What a stream was made of is freed when it is gone, collector or no."""
-_NETWORK_BITS = 64
-"""Of an IPv6 address: what one household or machine has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ class Limits:
     in_all: int = 0
     per_address: int = 0
     per_second: int = 0
-    trusted: tuple[IPv4Network | IPv6Network, ...] = ()
+    trusted: Networks = ()
 
 
 class Doors:
@@ -69,7 +67,7 @@ class Doors:
         limits = self.limits
         if limits.in_all and self.inside >= limits.in_all:
             raise self._refusal("in_all", f"all {limits.in_all} streams of this server are taken")
-        address = _counted_as(client_of(request, limits.trusted)) if limits.per_address else ""
+        address = counted_as(client_of(request, limits.trusted)) if limits.per_address else ""
         if limits.per_address and self._by_address[address] >= limits.per_address:
             raise self._refusal("per_address", f"{address} has {limits.per_address} streams, more than one may have")
         if limits.per_second and not self._take():
@@ -103,46 +101,3 @@ class Doors:
         self.refused[limit] += 1
         again = AGAIN_SECONDS + random.randrange(AGAIN_SECONDS + 1)  # noqa: S311 no secret
         return web.HTTPServiceUnavailable(text=f"{detail}; try again later", headers={"Retry-After": str(again)})
-
-
-def client_of(request: web.Request, trusted: tuple[IPv4Network | IPv6Network, ...]) -> str:
-    """Tell who asks: the peer, or, where that is a trusted proxy, the last one that no trusted proxy stands for.
-
-    ``X-Forwarded-For`` goes before ``Forwarded`` (RFC 7239): a proxy that knows only the former passes the latter on
-    from anybody.
-    """
-    peer = request.remote or ""
-    named = [name.strip() for line in request.headers.getall("X-Forwarded-For", ()) for name in line.split(",")]
-    if not named:
-        named = [element.get("for", "") for element in request.forwarded]
-    for name in reversed(named):
-        address = _address(peer)
-        if address is None or not any(address in network for network in trusted):
-            break
-        if _address(name) is None:
-            break  # "unknown", or made up: the proxy that said so is all that is known
-        peer = name
-    found = _address(peer)
-    return str(found) if found is not None else peer
-
-
-def _address(name: str) -> IPv4Address | IPv6Address | None:
-    """Read an address, with or without brackets and a port."""
-    if name.startswith("["):
-        name = name[1:].partition("]")[0]
-    elif name.count(":") == 1:
-        name = name.partition(":")[0]
-    try:
-        address = ip_address(name)
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
-
-
-def _counted_as(client: str) -> str:
-    """Give the network that counts as one: an IPv6 address is one of the many that its holder has."""
-    address = _address(client)
-    if address is None or address.version == 4:
-        return client
-    kept = int(address) >> (128 - _NETWORK_BITS) << (128 - _NETWORK_BITS)
-    return f"{type(address)(kept)}/{_NETWORK_BITS}"

@@ -1,4 +1,4 @@
-"""Answers that are ready: made once for all who ask alike, and sent in one piece."""
+"""Answers that are ready: made once for all who ask alike, and sent as they are."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from aiohttp import web
 from aiohttp.http import HttpVersion11
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Mapping
 
     from aiohttp.abc import AbstractStreamWriter
     from aiohttp.web_request import BaseRequest
-    from multidict import CIMultiDict
+
+PIECE_BYTES = 64 * 1024
+"""Most bytes of a body handed to a connection before it must have taken them: what a slow reader holds of memory."""
 
 
 class Answer:
@@ -23,9 +26,9 @@ class Answer:
     def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         if any("\r" in value or "\n" in value for value in headers.values()):
             raise ValueError("a header of more than one line")  # as aiohttp refuses it
+        self.body = body
         self.status = status
         self.headers = headers
-        self.body = body
         self._second = 0
         self._head = self._whole = b""
 
@@ -33,14 +36,17 @@ class Answer:
         """Give the response to a request.
 
         aiohttp puts a response's headers together anew for each request, which takes longer than all else that is done
-        for one. Where the connection goes on, and nothing needs to be said of that, the bytes are sent as they are.
+        for one, and hands over the whole body at once, of which it may keep a copy for each slow reader.
         """
-        if request.version == HttpVersion11 and request.keep_alive:
-            return _Ready(self)
-        return web.Response(status=self.status, headers=self.headers, body=self.body or None)
+        connection = b""
+        if not request.keep_alive:
+            connection = b"Connection: close\r\n"
+        elif request.version < HttpVersion11:
+            connection = b"Connection: keep-alive\r\n"
+        return _Ready(self, connection, keep_alive=request.keep_alive)
 
-    def wire(self, *, head: bool) -> bytes:
-        """Give the bytes to send, without the body for ``HEAD``."""
+    def wire(self, *, whole: bool) -> bytes:
+        """Give the head as it is sent to a connection that goes on, or the ``whole`` of it with the body."""
         now = int(time.time())
         if now != self._second:
             reason = web.Response(status=self.status).reason
@@ -49,53 +55,51 @@ class Answer:
                 headers["Content-Length"] = str(len(self.body))
             lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
             self._head = f"HTTP/1.1 {self.status} {reason}\r\n{lines}\r\n".encode()
-            self._whole = self._head + self.body
+            self._whole = self._head + self.body if len(self.body) <= PIECE_BYTES else b""
             self._second = now
-        return self._head if head else self._whole
+        return self._whole if whole else self._head
 
 
 class _Ready(web.Response):
-    """A response whose bytes are ready. Whoever looks at its headers, maybe to change them, gets an ordinary one."""
+    """A response whose bytes are ready."""
 
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(status=answer.status)
+    def __init__(self, answer: Answer, connection: bytes, *, keep_alive: bool) -> None:
+        super().__init__()
         self._answer = answer
-        self._ordinary = False
+        self._connection = connection
+        self._goes_on = keep_alive
+        self._rest = memoryview(b"")
         self._writer: AbstractStreamWriter | None = None
-
-    @property
-    def headers(self) -> CIMultiDict[str]:
-        headers = super().headers
-        if not self._ordinary:
-            self._ordinary = True
-            self.body = self._answer.body or None
-            headers.update(self._answer.headers)
-        return headers
+        self._transport: asyncio.Transport
 
     @property
     def prepared(self) -> bool:
-        return super().prepared or self._writer is not None
+        return self._writer is not None
 
     @property
     def keep_alive(self) -> bool | None:
-        return super().keep_alive if self._ordinary else True
-
-    @property
-    def body_length(self) -> int:
-        return super().body_length if self._ordinary else len(self._answer.body)
+        return self._goes_on
 
     async def prepare(self, request: BaseRequest) -> AbstractStreamWriter | None:
-        if self._ordinary:
-            return await super().prepare(request)
         if self._writer is None:
             if request.transport is None:
                 raise ConnectionResetError("the reader has left")
-            self._writer = request.writer
-            request.transport.write(self._answer.wire(head=request.method == "HEAD"))
+            self._writer, self._transport = request.writer, request.transport
+            body = b"" if request.method == "HEAD" else self._answer.body
+            if body and len(body) <= PIECE_BYTES and not self._connection:
+                self._transport.write(self._answer.wire(whole=True))
+            else:
+                head = self._answer.wire(whole=False)
+                self._transport.write(head[:-2] + self._connection + head[-2:])
+                self._rest = memoryview(body)
         return self._writer
 
-    async def write_eof(self, data: bytes = b"") -> None:
-        if self._writer is None:
-            await super().write_eof(data)
-        else:
-            await self._writer.drain()  # who asks again and again without reading waits
+    async def write_eof(self, _data: bytes = b"") -> None:
+        assert self._writer is not None  # noqa: S101 prepare() set it
+        while self._rest:
+            await self._writer.drain()
+            if self._transport.is_closing():
+                raise ConnectionResetError("the reader has left")
+            self._transport.write(self._rest[:PIECE_BYTES])
+            self._rest = self._rest[PIECE_BYTES:]
+        await self._writer.drain()  # who asks again and again without reading waits

@@ -11,6 +11,7 @@ from publisher.websub.asking import signature
 from publisher.websub.calling import call
 from publisher.websub.courier import Courier, GoneError, Lanes, NotTakenError
 from publisher.websub.leases import LeaseError
+from shared.errors import NewsreelError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -149,14 +150,16 @@ class Deliveries:
         }
         if lease.secret is not None:
             headers["X-Hub-Signature"] = signature(lease.secret, edition.body)
-        self.failed += 1  # until the contrary is known
         seconds = self._pace.deadline
-        answer = await call(self._session, "POST", lease.callback, seconds, body=edition.body, headers=headers)
-        if answer.status == 410:
-            raise GoneError("it answers 410 Gone")
-        if not 200 <= answer.status < 300:
-            raise NotTakenError(f"it answers {answer.status}", answer.retry_after)
-        self.failed -= 1
+        try:
+            answer = await call(self._session, "POST", lease.callback, seconds, body=edition.body, headers=headers)
+            if answer.status == 410:
+                raise GoneError("it answers 410 Gone")
+            if not 200 <= answer.status < 300:
+                raise NotTakenError(f"it answers {answer.status}", answer.retry_after)
+        except NewsreelError:
+            self.failed += 1
+            raise
         self.delivered += 1
         self._leases.tell(key, state)
 
