@@ -5,6 +5,11 @@ import signal
 import tempfile
 
 import pytest
+from hypothesis import settings
+
+# How fast the machine is says nothing of what is tested.
+settings.register_profile("unhurried")
+settings.load_profile("unhurried")
 
 # A script's background ignores this, and the programs under test would inherit it.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -377,7 +377,7 @@ deeds = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     minutes=st.lists(st.sampled_from([0, 0, 1, 2, 2, 5]), min_size=2, max_size=8),
     loop=st.booleans(),

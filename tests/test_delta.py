@@ -127,7 +127,7 @@ WHAT = ["post"] * 6 + ["revise"] * 4 + ["delete"] * 3 + ["withdraw"] * 2 + ["aga
 EVENTS = st.lists(st.tuples(st.sampled_from(WHAT), st.integers(0, 9)), min_size=20, max_size=60)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(EVENTS, st.sampled_from([4, 8, 100]), st.booleans())
 def test_who_adds_the_deltas_up_has_the_feed(events, window, cached):
     async def scenario():

@@ -154,7 +154,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(STEPS, st.integers(1, 4))
 def test_window_and_archives_together_are_the_story(steps, window):
     library, story = Library.open(":memory:", "e1"), Story()

@@ -307,7 +307,7 @@ def everything(shelf):
     )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(WEIGHED, max_size=40), st.lists(st.integers(0, 40), max_size=6), st.integers(0, 40))
 def test_it_agrees_with_the_story_however_it_is_filed(tmp_path_factory, steps, cuts, reopened):
     events = told(steps)
@@ -357,7 +357,7 @@ def stands(shelf):
     )  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(WEIGHED, max_size=40))
 def test_it_remembers_how_it_stood_after_every_event_of_the_take(steps):
     library = Library.open(":memory:", "k3f9")

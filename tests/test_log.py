@@ -342,7 +342,7 @@ STEP = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(STEP, max_size=12))
 def test_engines_agree(tmp_path_factory, steps):
     asyncio.run(play(steps, tmp_path_factory.mktemp("agree") / "log.db"))

@@ -227,7 +227,7 @@ STORY = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(STORY, min_size=1, max_size=4))
 def test_any_saves_give_events_that_fold_to_the_last_save_and_keys_that_are_unique(stories):
     saves = []

@@ -210,7 +210,7 @@ def test_what_is_no_feed(text):
 TEXTS = [case.read_text("utf-8", "replace") for case in CASES]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_a_feed_cut_anywhere_is_read_or_refused(data):
     text = data.draw(st.sampled_from(TEXTS))

@@ -8,7 +8,7 @@ import making
 import pytest
 import telling
 from cases import cases, expected, orphans
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from publisher.render.jsonl import write
@@ -49,7 +49,7 @@ def test_a_recording_tells_posts_changes_and_deletions_in_story_time(name):
     assert "First published" not in events[0].post.content_html
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(telling.readings())
 def test_what_is_written_reads_back_the_same(reading):
     back = read(write(reading).encode(), "x.jsonl")
@@ -175,7 +175,7 @@ def test_what_is_json_lines(text, is_jsonl):
 TEXTS = [case.read_text("utf-8") for case in CASES]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_lines_cut_anywhere_are_read_or_refused(data):
     text = data.draw(st.sampled_from(TEXTS))
@@ -215,7 +215,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(JSON, max_size=5), st.sampled_from(["post", "update", "delete", "reset", "clock"]))
 def test_any_json_is_read_or_refused(values, event):
     envelopes = [{"event": event, "data": value} for value in values]

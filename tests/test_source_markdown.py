@@ -8,7 +8,7 @@ import making
 import pytest
 import telling
 from cases import cases, expected, orphans
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from publisher.render.markdown import write
@@ -54,7 +54,7 @@ def test_changes_and_deletions_stand_under_headings_of_their_own():
     ]  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 @given(telling.readings())
 def test_what_is_written_reads_back_the_same_but_for_white_space_nobody_sees(reading):
     back = read(write(reading).encode(), "x.md")
@@ -72,7 +72,7 @@ def _normal(event):
     return event.model_copy(update={"post": post})
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(telling.BODIES)
 def test_the_normal_form_is_a_fixpoint_and_shows_the_same_words(html):
     clean = clean_html(html)
@@ -229,7 +229,7 @@ TEXTS = [case.read_text("utf-8") for case in CASES]
 LINES = sorted({line for text in TEXTS for line in text.split("\n")})
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(LINES) | st.text(max_size=40), max_size=25).map("\n".join))
 def test_any_lines_are_read_or_refused(text):
     with suppress(SourceError):

@@ -316,14 +316,14 @@ def is_sound(reading):
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(mutated_pages(), st.sampled_from(["error", "interpolate"]))
 def test_mutated_pages_are_read_or_refused(text, missing):
     with suppress(SourceError):
         assert is_sound(html.read(text, "page.html", Options(missing_times=missing, date=date(2024, 1, 1))))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(VALUES, st.booleans())
 def test_json_of_any_shape_is_read_or_refused(value, in_update):
     blog = {

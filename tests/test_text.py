@@ -41,7 +41,7 @@ def test_html_is_cut_to_a_safe_subset(html, cleaned):
     assert clean_html(html) == cleaned
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(SOUP)
 def test_what_is_clean_stays_as_it_is(html):
     cleaned = clean_html(html)

@@ -272,7 +272,7 @@ def cut_pages(draw):
     return head + draw(st.sampled_from(["", "\n", "\n\n", "\r\n"])) + tail
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(cut_pages() | st.lists(st.sampled_from(LINES), max_size=40).map("\n".join))
 def test_no_line_vanishes_from_any_page(text):
     try:
@@ -313,7 +313,7 @@ def spoilt_pages(draw):
     return text
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(
     st.lists(st.sampled_from(LINES) | st.text(max_size=80), max_size=20).map("\n".join) | st.text() | spoilt_pages(),
     TELLINGS,
