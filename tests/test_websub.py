@@ -10,7 +10,7 @@ import json
 import sqlite3
 import threading
 from contextlib import AsyncExitStack, asynccontextmanager, closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from urllib.parse import parse_qsl, urlsplit
 
@@ -26,7 +26,7 @@ from serving import Publisher, transcript
 from publisher.config import WebSubSettings
 from publisher.websub.asking import BadAskError, read_asked, signature
 from publisher.websub.courier import Courier, Lanes, NotTakenError, Pace
-from publisher.websub.leases import LeaseError, Leases
+from publisher.websub.leases import Lease, LeaseError, Leases
 from publisher.websub.push import Push
 from shared.errors import UsageError
 
@@ -485,7 +485,7 @@ async def test_who_was_told_yes_is_on_the_disk_and_nobody_else_may_read_the_secr
         await subscribe(room, subscriber, secret="s", lease_seconds="600")
         leases = Leases.open(path)  # what a kill would leave
         [lease] = leases
-        leases.close()
+        await leases.close()
         assert (lease.callback, lease.secret, lease.expires) == (subscriber.url, "s", NOW + timedelta(seconds=600))
         assert (tmp_path / "log.db.websub").stat().st_mode & 0o077 == 0
 
@@ -540,7 +540,7 @@ async def test_of_several_processes_over_one_log_one_delivers_and_when_it_ends_a
         room.push = None
     leases = Leases.open(path)
     assert not len(leases)
-    leases.close()
+    await leases.close()
 
 
 async def test_what_could_not_be_delivered_is_by_the_next_sweep():
@@ -620,21 +620,23 @@ async def test_a_live_channel_is_pushed():
         assert [item["title"] for item in json.loads((await subscriber.delivery())[1])["items"]] == ["About a"]
 
 
-async def test_closing_waits_for_a_thread_whose_asker_was_cancelled(tmp_path):
+async def test_what_was_asked_of_the_file_is_done_before_it_is_closed_though_nobody_waits(tmp_path):
     leases = Leases.open(str(tmp_path / "leases"))
-    begun, go_on, saw = threading.Event(), threading.Event(), []
-
-    def work():
-        begun.set()
-        go_on.wait(20)
-        saw.extend(leases._connection.execute("SELECT 1"))
-
-    asker = asyncio.create_task(leases._locked(work))
+    begun, go_on = threading.Event(), threading.Event()
+    holding = asyncio.create_task(leases._locked(lambda: begun.set() or go_on.wait(20)))
     await asyncio.to_thread(begun.wait, 20)
-    asker.cancel()
-    await asyncio.wait([asker])
-    closing_ = asyncio.create_task(asyncio.to_thread(leases.close))
-    assert not (await asyncio.wait([closing_], timeout=0.05))[0]
+    putting = asyncio.create_task(
+        leases.put(Lease("t", "http://x.example/", None, datetime(2026, 1, 1, tzinfo=UTC), ""))
+    )
+    await asyncio.sleep(0)
+    for task in (holding, putting):
+        task.cancel()
+    await asyncio.wait([holding, putting])
+    closing_ = asyncio.create_task(leases.close())
+    await asyncio.sleep(0)
+    assert not closing_.done()
     go_on.set()
     await closing_
-    assert saw == [(1,)]
+    again = Leases.open(str(tmp_path / "leases"))
+    assert len(again) == 1
+    await again.close()

@@ -137,7 +137,7 @@ class Hub:
             await asyncio.wait(list(self._tasks))
         await self.deliveries.close()
         await self._tidy()
-        self.leases.close()
+        await self.leases.close()
 
     def _refused(self, asked: Asked) -> Answer | None:
         """Turn a request away that is one too many."""

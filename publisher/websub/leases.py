@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-import threading
 from collections import Counter, defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -68,7 +67,6 @@ class Leases:
         self._path = path
         self._connection = connection
         self._turn = asyncio.Lock()  # one change at a time, in a thread: a sync takes as long as the disk wants
-        self._using = threading.Lock()  # a thread goes on when who waits for it is cancelled
         self._leases: dict[Key, Lease] = {}
         self._callbacks: defaultdict[str, dict[str, None]] = defaultdict(dict)  # by topic
         self._hosts: Counter[str] = Counter()
@@ -162,10 +160,11 @@ class Leases:
         if rows:
             await self._locked(lambda: self._many("UPDATE lease SET told = ? WHERE topic = ? AND callback = ?", rows))
 
-    def close(self) -> None:
-        """Close the file; what was told and not saved may be told again after the next start."""
-        with self._using, suppress(sqlite3.Error):
-            self._connection.close()
+    async def close(self) -> None:
+        """Close the file, after all that was asked of it; what was told and not saved may be told again some day."""
+        async with self._turn:
+            with suppress(sqlite3.Error):
+                self._connection.close()
 
     def _keep(self, lease: Lease) -> None:
         if lease.key not in self._leases:
@@ -201,15 +200,15 @@ class Leases:
             raise
 
     async def _locked(self, work: Callable[[], Done]) -> Done:
+        """Do something with the file in a thread, in its turn; it is done even if who asked does not wait for it."""
+        return await asyncio.shield(self._alone(work))
+
+    async def _alone(self, work: Callable[[], Done]) -> Done:
         async with self._turn:
             try:
-                return await asyncio.to_thread(self._alone, work)
+                return await asyncio.to_thread(work)
             except sqlite3.Error as error:
                 raise _failed(self._path, "used", error) from error
-
-    def _alone(self, work: Callable[[], Done]) -> Done:
-        with self._using:
-            return work()
 
 
 def _begin_or_check(path: str, connection: sqlite3.Connection) -> None:
