@@ -100,12 +100,16 @@ async def test_a_post_that_was_taken_away_is_gone(room, visit):
     assert (await visit.problem("/harbour/posts/p1"))[:2] == (410, "the post 'p1' of harbour was taken away")
 
 
-@pytest.mark.parametrize("path", ["/", "/harbour/", "/harbour/feed.atom", "/harbour/events", "/harbour/posts/p1"])
-async def test_what_cannot_be_done_is_told_with_what_can(visit, path):
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [(path, "GET, HEAD, OPTIONS") for path in ("/", "/harbour/", "/harbour/feed.atom", "/harbour/events")]
+    + [("/harbour/posts/p1", "DELETE, GET, HEAD, OPTIONS, PUT"), ("/harbour/posts", "OPTIONS, POST")],
+)
+async def test_what_cannot_be_done_is_told_with_what_can(visit, path, allowed):
     for method in ("PATCH", "QUERY"):
         status, detail, headers = await visit.problem(path, method)
-        assert (status, headers["Allow"]) == (405, "GET, HEAD, OPTIONS")
-        assert detail == f"{method} cannot be done here; what can: GET, HEAD, OPTIONS"
+        assert (status, headers["Allow"]) == (405, allowed)
+        assert detail == f"{method} cannot be done here; what can: {allowed}"
 
 
 async def test_pages_of_other_origins_may_ask_what_is_allowed_and_read(visit):
