@@ -40,8 +40,8 @@ class Archives:
         """Give an archive document and what it shows, None where there is none of that number (yet)."""
         if not 1 <= number <= self._scene.archives:
             return None
-        size, view = self._scene.billing.window, self._scene.view
-        version = (self._scene.take, self._scene.archives == number, *view.slot_version((number - 1) * size, size))
+        size, shelf = self._scene.billing.window, self._scene.shelf
+        version = (self._scene.take, self._scene.archives == number, *shelf.slot_version((number - 1) * size, size))
         known = self._made.pop((number, form), None)
         if known is None or known[0] != version:
             snapshot = self._scene.archive(number)

@@ -37,7 +37,7 @@ def delta(snapshot: Snapshot, shelf: Shelf, after: int, size: int) -> Snapshot |
         return None  # a tombstone that was put up since may not stand any more
     had = then.window(size)
     # What was withdrawn since is forgotten, also that it stood where the oldest of these now seem to have stood.
-    had = had[: max(len(had) - shelf.withdrawals(after), 0)]
+    had = had[: len(had) - shelf.history.withdrawals(after, len(had))]
     known = {filed.seq for filed in had}
     fresh = tuple(post for post in snapshot.posts if _seq(post.newsreel.position) not in known)
     if snapshot.posts and len(fresh) == len(snapshot.posts):

@@ -78,11 +78,9 @@ class View(Protocol):
     def changed(self) -> datetime | None: ...  # noqa: D102
     @property
     def releases(self) -> int: ...  # noqa: D102
-    def count(self) -> int: ...  # noqa: D102
     def window(self, size: int) -> list[Filed]: ...  # noqa: D102
     def find(self, slug: str) -> Filed | None: ...  # noqa: D102
     def slot(self, first: int, size: int) -> list[Filed]: ...  # noqa: D102
-    def slot_version(self, first: int, size: int) -> tuple[int, int]: ...  # noqa: D102
     def tombstones(self, size: int) -> list[Filed]: ...  # noqa: D102
     def authors(self) -> tuple[Author, ...]: ...  # noqa: D102
 
@@ -189,8 +187,10 @@ class Scene:
     def snapshot(self) -> Snapshot:
         """Give what documents show."""
         billing, view, clock = self.billing, self.view, self.clock
-        filed = view.window(billing.window)
-        posts, complete = self._projected(filed), view.count() <= billing.window
+        filed = view.window(billing.window + 1)  # one more tells whether there are more
+        complete = len(filed) <= billing.window
+        filed = filed[: billing.window]
+        posts = self._projected(filed)
         stones = view.tombstones(billing.window)
         return Snapshot(
             address=self.projection.address,
@@ -228,7 +228,7 @@ class Scene:
         """
         billing = self.billing
         filed = self.view.slot((number - 1) * billing.window, billing.window)
-        posts = tuple(post for post in map(self.project, filed) if post is not None)
+        posts = self._projected(filed)
         stones = [stone for stone in filed if stone.deleted]
         last = max((self.moments(entry)[1] for entry in filed), default=billing.opened)
         return Snapshot(

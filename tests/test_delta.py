@@ -105,9 +105,10 @@ class Life:
             slug = self.out.pop(pick % len(self.out))
             self.gone.append(slug)
             await self.room.delete(slug)
-        elif what == "withdraw" and self.out:
-            slug = self.out.pop(pick % len(self.out))
-            self.gone.append(slug)
+        elif what == "withdraw" and self.out + self.gone:
+            slug = (self.gone + self.out)[-1 - pick % len(self.out + self.gone)]  # deleted before, too
+            self.out = [one for one in self.out if one != slug]
+            self.gone = [one for one in self.gone if one != slug] + [slug]
             await self.room.say(DeleteEvent(id=slug, story_time=NOW, withdrawn=True))
         elif what == "again" and self.gone:
             await self._post(self.gone.pop(pick % len(self.gone)))

@@ -61,6 +61,10 @@ class Cache:
         if len(self._filed) > self._size:
             self._filed.popitem(last=False)
 
+    def discard(self, take: int, seq: int) -> None:
+        """Keep a version no longer."""
+        self._filed.pop((take, seq), None)
+
     def clear(self) -> None:
         """Forget all: a transaction failed, so some of what was put here never happened."""
         self._filed.clear()

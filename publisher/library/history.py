@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -12,6 +12,8 @@ from publisher.library.filed import COLUMNS, Filed, filed_of
 from shared.post import Author
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from publisher.library.filed import Cache
     from publisher.library.stacks import Stacks
 
@@ -28,9 +30,8 @@ _LINE_ROWS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What had been counted after an event: posts that were out, first releases so far, and when it was released."""
+    """What is known of an event: how many posts had been released first by then, and when it was released."""
 
-    posts: int
     releases: int
     released: datetime
 
@@ -54,6 +55,16 @@ class Timeline:
         place = bisect_right(self.times, microseconds(moment))
         return self.seqs[place - 1] if place else 0
 
+    def without(self, seqs: Collection[int]) -> Timeline:
+        """Give another one that lacks some events; the times of the others stay as they are."""
+        line = Timeline()
+        line.seqs, line.times = self.seqs[:], self.times[:]
+        for seq in seqs:
+            place = bisect_left(line.seqs, seq)
+            if place < len(line.seqs) and line.seqs[place] == seq:
+                del line.seqs[place], line.times[place]
+        return line
+
 
 def microseconds(moment: datetime) -> int:
     """Count the microseconds from 1970 to ``moment``."""
@@ -74,22 +85,33 @@ class History:
         self._line = Timeline()
 
     def tally(self, upto: int) -> Tally | None:
-        """Give the counts as of ``upto``, None if nothing was out yet."""
+        """Tell of the newest event up to ``upto``, None if nothing was out yet."""
         row = self._execute(
-            "SELECT posts, releases, released FROM version WHERE take = ? AND seq <= ? ORDER BY seq DESC LIMIT 1",
+            "SELECT releases, released FROM version WHERE take = ? AND seq <= ? ORDER BY seq DESC LIMIT 1",
             (self.take, upto),
         ).fetchone()
-        return Tally(row[0], row[1], datetime.fromisoformat(row[2])) if row else None
+        return Tally(row[0], datetime.fromisoformat(row[1])) if row else None
 
-    def older(self, before: int, size: int, upto: int = NOW) -> list[Filed]:
-        """List the ``size`` posts that were first released last before sequence number ``before``, newest first."""
-        rows = self._execute(
-            "SELECT (SELECT max(seq) FROM version WHERE take = born.take AND slug = born.slug AND seq <= ?) "
-            "FROM version AS born "
-            "WHERE take = ? AND seq = first_seq AND seq < ? AND seq <= ? AND (gone IS NULL OR gone > ?) "
-            "ORDER BY seq DESC LIMIT ?",
-            (upto, self.take, before, upto, upto, size),
-        ).fetchall()
+    def releases(self, upto: int) -> int:
+        """Count the first releases up to ``upto``, those of posts that are gone by now included."""
+        tally = self.tally(upto)
+        return tally.releases if tally else 0
+
+    def window(self, size: int, upto: int = NOW) -> list[Filed]:
+        """List the ``size`` posts that were first released last, newest first."""
+        if upto == NOW:  # past all that is gone, however much of it lies between the newest posts
+            rows = self._execute(
+                "SELECT (SELECT max(seq) FROM version WHERE take = ?1 AND slug = born.slug) FROM version AS born "
+                "WHERE take = ?1 AND seq = first_seq AND gone IS NULL ORDER BY seq DESC LIMIT ?2",
+                (self.take, size),
+            ).fetchall()
+        else:
+            rows = self._execute(
+                "SELECT (SELECT max(seq) FROM version WHERE take = ?1 AND slug = born.slug AND seq <= ?2) "
+                "FROM version AS born WHERE take = ?1 AND seq = first_seq AND ordinal < ?3 AND seq <= ?2 "
+                "AND (gone IS NULL OR gone > ?2) ORDER BY ordinal DESC LIMIT ?4",
+                (self.take, upto, self.releases(upto), size),
+            ).fetchall()
         return [self._version(seq) for (seq,) in rows]
 
     def find(self, slug: str, upto: int = NOW) -> Filed | None:
@@ -113,30 +135,23 @@ class History:
         ).fetchone()
         return (row[0], datetime.fromisoformat(row[1])) if row else None
 
-    def events(self, after: int, upto: int, limit: int) -> list[Filed]:
-        """List what happened after the event ``after`` and until ``upto``, in order."""
-        rows = self._execute(
-            "SELECT seq FROM version WHERE take = ? AND seq > ? AND seq <= ? AND NOT withdrawn ORDER BY seq LIMIT ?",
-            (self.take, after, upto, limit),
-        ).fetchall()
-        return [self._version(seq) for (seq,) in rows]
-
     def tombstones(self, size: int, upto: int = NOW) -> list[Filed]:
         """List the newest tombstones, newest first; each stands until ``size`` further posts have been released."""
-        tally = self.tally(upto)
+        releases = self.releases(upto)
         rows = self._execute(
-            "SELECT seq FROM version AS gone WHERE take = ? AND post IS NULL AND seq <= ? AND releases > ? "
-            "AND (? OR NOT withdrawn) AND NOT EXISTS "
+            "SELECT seq FROM version AS gone WHERE take = ? AND post IS NULL AND releases > ? AND releases <= ? "
+            "AND seq <= ? AND (? OR NOT withdrawn) AND NOT EXISTS "
             "(SELECT 1 FROM version WHERE take = gone.take AND slug = gone.slug AND seq > gone.seq AND seq <= ?) "
             "ORDER BY releases DESC, seq DESC LIMIT ?",
-            (self.take, upto, (tally.releases if tally else 0) - size, upto == NOW, upto, MOST_TOMBSTONES),
+            (self.take, releases - size, releases, upto, upto == NOW, upto, MOST_TOMBSTONES),
         ).fetchall()
         return [self._version(seq) for (seq,) in rows]
 
-    def withdrawals(self, after: int) -> int:
-        """Count the withdrawals after the event ``after``, also of posts that have come again since."""
+    def withdrawals(self, after: int, most: int) -> int:
+        """Count the withdrawals after the event ``after``, up to ``most``, also of posts that have come again since."""
         row = self._execute(
-            "SELECT count(*) FROM version WHERE take = ? AND seq > ? AND withdrawn", (self.take, after)
+            "SELECT count(*) FROM (SELECT 1 FROM version WHERE take = ? AND seq > ? AND withdrawn LIMIT ?)",
+            (self.take, after, most),
         ).fetchone()
         return int(row[0])
 
@@ -161,9 +176,9 @@ class History:
         """
         return [self._read(seq) for seq in self._slot(first, size, upto)]
 
-    def slot_version(self, first: int, size: int, upto: int = NOW) -> tuple[int, int]:
+    def slot_version(self, first: int, size: int) -> tuple[int, int]:
         """Give what changes whenever one of ``slot``'s posts does: how many there are, and the newest event of them."""
-        seqs = self._slot(first, size, upto)
+        seqs = self._slot(first, size, NOW)
         return len(seqs), max(seqs, default=0)
 
     def _slot(self, first: int, size: int, upto: int) -> list[int]:
@@ -190,9 +205,11 @@ class History:
             if len(rows) < _LINE_ROWS:
                 return line
 
-    def forget_line(self) -> None:
-        """Make the timeline anew when it is asked for: a post was withdrawn from it, or a filing failed."""
-        self._line = Timeline()
+    def strike(self, seqs: Collection[int]) -> None:
+        """Take events out of the timeline: their post was withdrawn. Who holds the old one keeps it as it was."""
+        self._line = self._line.without(seqs)
+        for seq in seqs:
+            self._cache.discard(self.take, seq)
 
     def _version(self, seq: int) -> Filed:
         filed = self._cache.get(self.take, seq)
@@ -222,32 +239,18 @@ class Past:
         tally = self.history.tally(self.head)
         return tally.released if tally else None
 
-    def count(self) -> int:
-        """Count the posts that were out."""
-        tally = self.history.tally(self.head)
-        return tally.posts if tally else 0
-
     @property
     def releases(self) -> int:
         """Count the first releases so far, those of posts that are gone by now included."""
-        tally = self.history.tally(self.head)
-        return tally.releases if tally else 0
+        return self.history.releases(self.head)
 
     def slot(self, first: int, size: int) -> list[Filed]:
         """List the posts and tombstones whose ordinals begin at ``first`` and are ``size`` in a row, newest first."""
         return self.history.slot(first, size, self.head)
 
-    def slot_version(self, first: int, size: int) -> tuple[int, int]:
-        """Give what changes whenever one of ``slot``'s posts does: how many there are, and the newest event of them."""
-        return self.history.slot_version(first, size, self.head)
-
     def window(self, size: int) -> list[Filed]:
         """List the ``size`` posts that were first released last, newest first."""
-        return self.history.older(NOW, size, self.head)
-
-    def older(self, before: int, size: int) -> list[Filed]:
-        """List the ``size`` posts that were first released last before sequence number ``before``, newest first."""
-        return self.history.older(before, size, self.head)
+        return self.history.window(size, self.head)
 
     def find(self, slug: str) -> Filed | None:
         """Find a post or its tombstone by its slug."""

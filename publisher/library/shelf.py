@@ -191,19 +191,20 @@ class Shelf:
         self._credit(first_seq, post.authors, logged.seq)
 
     def _take_away(self, slug: str, logged: Logged, *, withdrawn: bool) -> None:
-        first_seq, first_released, ordinal, gone = self._standing(slug) or (0, "", 0, True)
+        standing = self._standing(slug)
+        if standing is None or (standing[3] and not withdrawn):
+            return
+        first_seq, first_released, ordinal, gone = standing
+        self._posts -= not gone
         if withdrawn:
             self._withdraw(slug)
-            self.changed = logged.released_at
-        if gone:
-            return
-        self._posts -= 1
-        self._add(logged, slug, None, (first_seq, first_released, ordinal), withdrawn=withdrawn)
-        if not withdrawn:
+        else:
             self._execute(
                 "UPDATE version SET gone = ? WHERE take = ? AND seq = ?", (logged.seq, self.history.take, first_seq)
             )
             self._credit(first_seq, (), logged.seq)
+        # Of one that is withdrawn, too, readers who have it must be told, even if it had been deleted before.
+        self._add(logged, slug, None, (first_seq, first_released, ordinal), withdrawn=withdrawn)
 
     def _add(
         self, logged: Logged, slug: str, post: Post | None, first: tuple[int, str, int], *, withdrawn: bool = False
@@ -213,13 +214,12 @@ class Shelf:
         moment = microseconds(story_time)
         self._axis = moment if self._axis is None else max(self._axis, moment)
         self._execute(
-            "INSERT INTO version (take, seq, axis, posts, releases, withdrawn, slug, first_seq, first_released, "
-            "ordinal, released, story_time, post) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO version (take, seq, axis, releases, withdrawn, slug, first_seq, first_released, "
+            "ordinal, released, story_time, post) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 self.history.take,
                 logged.seq,
                 self._axis,
-                self._posts,
                 self._releases,
                 withdrawn,
                 slug,
@@ -247,21 +247,17 @@ class Shelf:
         )
 
     def _withdraw(self, slug: str) -> None:
-        """Take a post out of the history, as if it had never been."""
+        """Take a post out of the history, as if it had never been.
+
+        Only its own rows are touched. The releases are counted on as if it had been: places in archives are for ever.
+        """
         take = self.history.take
-        lives = self._execute(
-            "SELECT seq, gone FROM version WHERE take = ? AND slug = ? AND seq = first_seq", (take, slug)
-        ).fetchall()
-        for born, gone in lives:
-            # The releases are counted on as if it had been: places in archives are for ever.
-            self._execute(
-                "UPDATE version SET posts = posts - 1 WHERE take = ? AND seq >= ? AND seq < ?",
-                (take, born, NOW if gone is None else gone),
-            )
+        rows = self._execute("SELECT seq, first_seq FROM version WHERE take = ? AND slug = ?", (take, slug)).fetchall()
+        for born in {first_seq for _, first_seq in rows}:
             self._execute("DELETE FROM credit WHERE take = ? AND first_seq = ?", (take, born))
         self._execute("DELETE FROM version WHERE take = ? AND slug = ?", (take, slug))
         self._authors = None
-        self.history.forget_line()
+        self.history.strike([seq for seq, _ in rows])
 
     def _credit(self, first_seq: int, authors: tuple[Author, ...], since: int) -> None:
         """Note who wrote the post that was first released at ``first_seq``, in the place of what was noted."""
@@ -317,11 +313,7 @@ class Shelf:
 
     def window(self, size: int) -> list[Filed]:
         """List the ``size`` posts that were first released last, newest first."""
-        return self.history.older(NOW, size)
-
-    def older(self, before: int, size: int) -> list[Filed]:
-        """List the ``size`` posts that were first released last before sequence number ``before``, newest first."""
-        return self.history.older(before, size)
+        return self.history.window(size)
 
     def find(self, slug: str) -> Filed | None:
         """Find a post or its tombstone by its slug."""
@@ -330,10 +322,6 @@ class Shelf:
     def tombstones(self, size: int) -> list[Filed]:
         """List the tombstones, newest first; each stands until ``size`` further posts have been released."""
         return self.history.tombstones(size)
-
-    def withdrawals(self, after: int) -> int:
-        """Count the withdrawals after the event ``after``, also of posts that have come again since."""
-        return self.history.withdrawals(after)
 
     def authors(self) -> tuple[Author, ...]:
         """List the authors of the posts that are out, each once, in order of first appearance."""

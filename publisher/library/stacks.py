@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 APPLICATION_ID = 0x6E726C62  # "nrlb"
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 SWEPT_VERSIONS = 100
 """Versions of ended takes that are deleted with each filing, so that the reset of a long story never stops the loop."""
 
@@ -46,14 +46,13 @@ _TABLES = (
     )""",
     # A row an event: a version of a post, or a tombstone, which has no post. ``first_seq`` is the event that first
     # released the post; that event's own row knows when the post was ``gone``. ``axis`` is the effective story time in
-    # microseconds; ``posts`` and ``releases`` are what had been counted by then; ``ordinal`` says how many posts had
-    # been released first when this one was: archive documents are cut by it, so that the cut never moves.
+    # microseconds; ``releases`` is how many posts had been released first by then; ``ordinal`` says how many had been
+    # when this one was: archive documents are cut by it, so that the cut never moves.
     """CREATE TABLE version (
         id INTEGER PRIMARY KEY,
         take INTEGER NOT NULL,
         seq INTEGER NOT NULL,
         axis INTEGER NOT NULL,
-        posts INTEGER NOT NULL,
         releases INTEGER NOT NULL,
         withdrawn INTEGER NOT NULL DEFAULT 0,
         gone INTEGER,
@@ -67,7 +66,7 @@ _TABLES = (
     )""",
     "CREATE UNIQUE INDEX version_line ON version (take, seq, withdrawn, axis)",
     "CREATE INDEX version_of_post ON version (take, slug, seq)",
-    "CREATE INDEX version_born ON version (take, seq, gone, slug) WHERE seq = first_seq",
+    "CREATE INDEX version_out ON version (take, seq, slug) WHERE seq = first_seq AND gone IS NULL",
     "CREATE INDEX version_slot ON version (take, ordinal) WHERE seq = first_seq",
     "CREATE INDEX version_withdrawn ON version (take, seq) WHERE withdrawn",
     "CREATE INDEX version_gone ON version (take, releases, seq) WHERE post IS NULL",
