@@ -34,6 +34,9 @@ _AROUND_BLOCKS = re.compile(
     r" ?(</?(?:blockquote|br|caption|dd|dl|dt|figcaption|figure|h[2-6]|hr|li|ol|p|pre|table|tbody|td|tfoot|th|thead|tr"
     r"|ul)(?: [^>]*)?>) ?"
 )
+SUMMARY_CHARACTERS = 400
+"""Longest summary."""
+
 _MIME = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+", re.ASCII)
 
 
@@ -224,6 +227,14 @@ class Post(Frozen):
         """A title for who needs one: the headline, else the first sentence, else the first caption or the id."""
         captions = [i.caption for i in self.images if i.caption]
         return self.title or first_sentence(self.content_text) or first_sentence(next(iter(captions), "")) or self.id
+
+    @property
+    def summary(self) -> str:
+        """The first words of the body in one line, cut at a word; the heading where there is no body."""
+        line = clean_line(self.content_text) or self.heading
+        if len(line) <= SUMMARY_CHARACTERS:
+            return line
+        return line[: SUMMARY_CHARACTERS - 1].rsplit(" ", 1)[0].rstrip(" ,;:") + "…"
 
     @cached_property
     def digest(self) -> str:

@@ -1,10 +1,12 @@
 """The live page in a browser: a scripted stream on loopback, and what a reader then sees, without reloading."""
 
 import asyncio
+import re
 import shutil
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from urllib.parse import quote
 
 import making
 import pytest
@@ -144,7 +146,11 @@ async def test_posts_arrive_change_and_go_without_reloading():
         await said.put(encode_frame("reset", reset_document(only, "seek"), "k3f9-10"))
         await expect(articles).to_have_count(1)
         await expect(page.locator("#title")).to_have_text("Storm at the harbour, day two")
-        await said.put(encode_frame("reset", reset_document(making.make_snapshot(), "loop"), "k3f9-11"))
+        window = replace(only, complete=False)
+        await said.put(encode_frame("reset", reset_document(window, "expired"), "k3f9-11"))
+        oldest = only.posts[0].story_time.isoformat()
+        await expect(page.get_by_text("Older posts")).to_have_attribute("href", re.compile(rf"\?at={quote(oldest)}$"))
+        await said.put(encode_frame("reset", reset_document(making.make_snapshot(), "loop"), "k3f9-12"))
         await expect(page.locator("#nothing")).to_be_visible()
         assert await page.evaluate("window.kept")
 
@@ -171,11 +177,13 @@ async def test_who_reads_further_down_keeps_their_place():
             await said.put(frame("post", post, f"k3f9-{seq}"))
         pill = page.locator("#fresh")
         await expect(pill).to_have_text("2 new posts")
+        await expect(page).to_have_title("(2) Storm at the harbour")  # seen from another tab
         same = page.locator("#posts > article").nth(6)
         after = await same.bounding_box()
         assert abs(after["y"] - before["y"]) < 2
         await pill.click()
         await expect(pill).to_be_hidden()
+        await expect(page).to_have_title("Storm at the harbour")
         await expect(page.locator("#posts > article").first).to_be_in_viewport()
         await expect(page.locator("#posts > article").first).to_be_focused()
 
@@ -188,6 +196,7 @@ async def test_a_lost_stream_is_resumed_where_it_stood():
         await said.put(b"")  # the connection ends; the browser comes back by itself
         after, said = await script.joined()
         assert after == "k3f9-7"
+        await expect(page.locator("#status")).to_have_text("Connection lost, trying again…")
         await said.put(503)  # the browser gives up for good; the page does not
         await expect(page.locator("#status")).to_have_text("Connection lost, trying again…")
         after, said = await script.joined()

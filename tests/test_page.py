@@ -5,12 +5,21 @@ import hashlib
 import re
 import urllib.request
 from dataclasses import replace
+from urllib.parse import parse_qs
 
 import lxml.html
 import making
 import pytest
 
-from publisher.render.page import CONTENT_SECURITY_POLICY, ICON, Listing, channels_page, live_page, post_page
+from publisher.render.page import (
+    CONTENT_SECURITY_POLICY,
+    ICON,
+    Listing,
+    channels_page,
+    error_page,
+    live_page,
+    post_page,
+)
 
 
 def parse(document):
@@ -129,12 +138,50 @@ def test_a_rerun_and_a_moment_of_the_story_say_what_they_are():
     assert text(parse(live_page(stood)).get_element_by_id("status")) == "As it stood: this page does not change"
 
 
+def older(snapshot):
+    return [link.get("href") for link in parse(live_page(snapshot)).cssselect("#older:not([hidden]) a")]
+
+
+def test_posts_from_before_the_window_are_a_click_away():
+    snapshot = making.live()
+    assert older(snapshot) == []
+    window = replace(snapshot, complete=False)
+    oldest = snapshot.posts[-1].story_time
+    [href] = older(window)
+    root, _, query = href.partition("?")
+    assert (root, parse_qs(query)) == (snapshot.address.root, {"at": [oldest.isoformat()]})
+    stood = replace(window, address=replace(snapshot.address, query="?at=21:30", has_stream=False))
+    assert older(stood) == [href]
+    # A static site answers no questions; and a page that would lead to itself leads nowhere.
+    assert older(replace(window, address=replace(snapshot.address, has_stream=False))) == []
+    assert older(replace(window, posts=snapshot.posts[:1])) == []
+
+
+def test_a_post_that_is_shared_shows_its_headline_words_and_picture():
+    snapshot = making.live()
+    page = parse(post_page(snapshot, snapshot.posts[3]))
+    shared = {meta.get("property"): meta.get("content") for meta in page.cssselect("meta[property^='og:']")}
+    assert shared["og:title"] == snapshot.posts[3].heading
+    assert shared["og:description"] == snapshot.posts[3].summary
+    assert shared["og:url"] == snapshot.posts[3].url
+    assert shared["og:image"] == "https://news.example/chart.png?size=2"
+    assert page.cssselect("meta[name=description]")[0].get("content") == snapshot.posts[3].summary
+
+
+def test_an_error_is_told_in_whole_sentences():
+    page = parse(error_page("Not Found", "there is no channel 'x'; / lists the channels", "/"))
+    assert text(page.cssselect(".subtitle")[0]) == "There is no channel 'x'; / lists the channels."
+
+
 def test_an_empty_story_says_so():
     page = parse(live_page(making.make_snapshot()))
     nothing = page.get_element_by_id("nothing")
     assert nothing.get("hidden") is None
     assert text(nothing) == "Nothing yet. The first post will appear here."
-    assert parse(live_page(making.live())).get_element_by_id("nothing").get("hidden") is not None
+    assert page.get_element_by_id("posts").get("hidden") is not None  # a feed without articles is none (ARIA 1.2)
+    full = parse(live_page(making.live()))
+    assert full.get_element_by_id("nothing").get("hidden") is not None
+    assert full.get_element_by_id("posts").get("hidden") is None
 
 
 def test_the_policy_allows_exactly_the_inlined_style_and_script():

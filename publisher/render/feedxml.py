@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _RSS_IMAGES = {"image/gif", "image/jpeg", "image/png"}
 """Kinds of pictures that the image of a channel may be (RSS 2.0, "image")."""
-_SUMMARY_CHARACTERS = 400
 _RSS_TITLE = re.compile(rb"<title>[^<]*</title>")
 
 
@@ -59,7 +58,7 @@ def rss(snapshot: Snapshot) -> bytes:
     feed.load_extension("dc", atom=False)
     for post in snapshot.posts:
         entry = _entry(feed, post)
-        entry.description(escape(_summary(post), quote=False), isSummary=True)
+        entry.description(escape(post.summary, quote=False), isSummary=True)
         entry.dc.dc_creator([author.name for author in post.authors if author.name])
     return styled(_RSS_TITLE.sub(_hexadecimal, bytes(feed.rss_str())), snapshot)
 
@@ -95,14 +94,6 @@ def _entry(feed: Any, post: Post) -> Any:
 def _title(snapshot: Snapshot) -> str:
     # Posts are cleaned when they are made; titles also come from configuration files.
     return clean_line(snapshot.title) or snapshot.address.channel
-
-
-def _summary(post: Post) -> str:
-    text = " ".join(post.content_text.split()) or post.heading
-    if len(text) <= _SUMMARY_CHARACTERS:
-        return text
-    cut = text[: _SUMMARY_CHARACTERS - 1]
-    return cut.rsplit(" ", 1)[0].rstrip(" ,;:") + "…"
 
 
 def _body(post: Post) -> str:

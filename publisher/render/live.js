@@ -167,7 +167,11 @@
       element.setAttribute("aria-posinset", place + 1);
       element.setAttribute("aria-setsize", whole ? posts.children.length : -1);
     });
-    find("nothing").hidden = posts.children.length > 0;
+    posts.hidden = posts.children.length === 0;
+    find("nothing").hidden = !posts.hidden;
+    const oldest = posts.lastElementChild?.querySelector("time").dateTime;
+    find("older").hidden = whole || !oldest;
+    if (oldest) find("older").firstElementChild.search = new URLSearchParams({ at: oldest });
     tell();
   }
 
@@ -179,10 +183,11 @@
   }
 
   function pill() {
-    if (atTop()) unseen = 0;
+    if (atTop() && !document.hidden) unseen = 0;
     const button = find("fresh");
-    button.hidden = unseen === 0;
+    button.hidden = unseen === 0 || atTop();
     button.textContent = unseen === 1 ? "1 new post" : `${unseen} new posts`;
+    document.title = unseen ? `(${unseen}) ${find("title").textContent}` : find("title").textContent;
   }
 
   // The clock line, the relative times.
@@ -239,7 +244,7 @@
 
   function settle() {
     if (clock?.state === "ended") say("The replay has ended", "off");
-    else if (source?.readyState !== EventSource.OPEN) say("Connecting…", "wait");
+    else if (source?.readyState !== EventSource.OPEN) say(failures ? "Connection lost, trying again…" : "Connecting…", "wait");
     else if (clock?.starts) say(`The replay begins ${here(clock.starts)}`, "wait");
     else if (clock?.state === "paused") say("The replay is paused", "wait");
     else if (clock?.state === "playing") say("The replay is playing", "on");
@@ -253,7 +258,7 @@
       const element = article(item);
       inPlace(() => {
         if (old) return replace(old, element);
-        if (!atTop()) unseen += 1;
+        if (!atTop() || document.hidden) unseen += 1;
         element.classList.add("arrived");
         posts.prepend(element);
       });
@@ -275,7 +280,7 @@
       posts.setAttribute("aria-busy", "true");
       whole = facts.complete;
       unseen = 0;
-      find("title").textContent = document.title = story.title;
+      find("title").textContent = story.title;
       find("subtitle").textContent = story.description || "";
       const focused = document.activeElement?.closest("article")?.dataset.id;
       inPlace(() => posts.replaceChildren(...story.items.map(article)));
@@ -308,11 +313,10 @@
       settle();
     };
     source.onerror = () => {
+      failures += 1;
       settle();
       // A browser tries again by itself, but for an answer other than 200: after 204 there is nothing left to come.
       if (source.readyState !== EventSource.CLOSED || clock?.state === "ended") return;
-      failures += 1;
-      say("Connection lost, trying again…", "wait");
       timer = setTimeout(connect, Math.random() * Math.min(60000, 1000 * 2 ** failures));
     };
   }
@@ -322,10 +326,12 @@
       hiddenAt = Date.now();
       return;
     }
+    pill();
     ticked = Date.now();
     if (source.readyState === EventSource.CLOSED || ticked - hiddenAt > AWAY) connect();
   });
   addEventListener("online", connect);
+  addEventListener("offline", connect); // tells at once whether the server is out of reach, too
   addEventListener("pagehide", () => source.close());
   addEventListener("pageshow", (event) => {
     if (event.persisted) connect(); // back from the cache of pages, where connections end without a word

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from publisher.render.jsonld import blog_posting, fragment, live_blog
+from publisher.render.media import pictures
 from publisher.when import offset, spoken, spoken_day
 from shared import __version__
 from shared.post import Image
@@ -171,6 +172,7 @@ _TEMPLATES.filters |= {
     "figures": _figures,
     "fragment": fragment,
     "machine": _machine,
+    "pictures": pictures,
     "spoken": spoken,
     "zone": offset,
 }

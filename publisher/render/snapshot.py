@@ -159,6 +159,11 @@ class Snapshot:
     older: int | None = None
     newer: int | None = None
 
+    @property
+    def goes_on(self) -> bool:
+        """Tell whether there are posts from before those that are shown."""
+        return not self.complete and bool(self.posts) and self.posts[-1].story_time != self.posts[0].story_time
+
     def itself(self, form: Form) -> str:
         """URL of the document that shows this in a format."""
         return self.address.feed(form) if self.archive is None else self.archived(self.archive, form)
