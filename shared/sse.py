@@ -16,6 +16,9 @@ MAX_FRAME_BYTES = 64 * 1024 * 1024
 HEARTBEAT = b":\n\n"
 """A comment: keeps proxies from closing a silent connection (section 9.2.7, authoring notes)."""
 
+FRAME_END = b"\n\n"
+"""Ends the data of an event, and the event."""
+
 _LINE_COST = 64  # bytes that Python keeps for each line of data besides its text, so that short lines are bounded too
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _DIGITS = re.compile(r"[0-9]+", re.ASCII)
@@ -129,7 +132,7 @@ class StreamDecoder:
 def encode_frame(event: str, data: bytes, position: str | None = None) -> bytes:
     """Write one event. ``data`` is one line of UTF-8 (JSON); a computed event has no ``position`` and no id line."""
     head = f"id: {position}\nevent: {event}\ndata: " if position else f"event: {event}\ndata: "
-    return head.encode() + data + b"\n\n"
+    return head.encode() + data + FRAME_END
 
 
 def encode_retry(milliseconds: int) -> bytes:

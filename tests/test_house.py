@@ -12,7 +12,7 @@ LIMIT = 400
 
 # From the ground up. A module imports from its own storey or from those below it; rooms named by their folder.
 STOREYS = [
-    {"clock", "when", "measures", "wording"},
+    {"clock", "when", "measures", "wording", "cache"},
     {"reel", "log", "render", "sources", "lock", "token", "codings", "listening"},
     {"projection", "library", "fanout", "editions", "delta", "intake"},
     {"replay", "scene"},
@@ -35,7 +35,7 @@ PURE = (
     "publisher/clock.py", "publisher/when.py", "publisher/wording.py",
     "publisher/reel.py", "publisher/projection.py", "publisher/scene.py",
     "publisher/replay/playhead.py", "publisher/replay/control.py", "publisher/replay/score.py",
-    "publisher/rerun/rerun.py", "publisher/render/", "publisher/sources/",
+    "publisher/rerun/rerun.py", "publisher/rerun/timetable.py", "publisher/render/", "publisher/sources/",
     "subscriber/changes.py", "subscriber/update.py", "subscriber/view.py",
 )  # fmt: skip
 

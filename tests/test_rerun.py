@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.rerun.rerun import Axis, Rerun, RerunError, Timetable, parse_at
+from publisher.library.history import microseconds
+from publisher.rerun.rerun import Rerun, RerunError, parse_at
+from publisher.rerun.timetable import Axis, Timetable
 from publisher.when import When
 
 START = datetime(2026, 3, 2, 20, tzinfo=UTC)
@@ -26,21 +28,24 @@ def timetable(rerun, *seconds, max_gap=None, finished=True):
     return Timetable(rerun, axis(*seconds, max_gap=max_gap), FIRST, finished=finished)
 
 
+def after(seconds):
+    return microseconds(START) + round(seconds * SECOND)
+
+
 def places(table, *seconds):
-    return [table.place(START + timedelta(seconds=second)) for second in seconds]
+    return [table.place(after(second)) for second in seconds]
 
 
 def test_events_are_due_by_the_story_and_the_speed():
     table = timetable(Rerun(START, 10), 0, 5, 5, 100)
     assert places(table, -1, 0, 0.4, 0.5, 9.9, 10, 99) == [0, 1, 1, 3, 3, 4, 4]
-    assert [table.moment(place) for place in (0, 3)] == [START, START + timedelta(seconds=10)]
+    assert [table.due(place) for place in (0, 3)] == [after(0), after(10)]
 
 
 def test_silences_are_shortened_in_story_time_before_the_speed():
     table = timetable(Rerun(START, 10), 0, 5, 1000, max_gap=20)
-    assert table.moment(2) == START + timedelta(seconds=2.5)
-    middle = table.story_time(START + timedelta(seconds=1.5))
-    assert middle == FIRST + timedelta(seconds=5 + 995 / 2)
+    assert table.due(2) == after(2.5)
+    assert table.story_time(after(1.5)) == microseconds(FIRST) + (5 + 995 / 2) * SECOND
 
 
 @pytest.mark.parametrize("begin", ["+50s", "2023-01-31T19:42:50", "2023-01-31T20:42:50+01:00", "50%"])
@@ -49,7 +54,7 @@ def test_what_is_earlier_than_its_beginning_is_out_at_once(begin):
     assert places(table, -0.001, 0, 0.9, 1, 5) == [0, 2, 2, 3, 4]
     stamps = [table.stamp(place) for place in range(4)]
     assert stamps == sorted(set(stamps))
-    assert stamps[0] == START
+    assert stamps[0] == after(0)
 
 
 def test_what_follows_on_many_that_are_out_at_once_is_dated_after_them():
@@ -60,7 +65,7 @@ def test_what_follows_on_many_that_are_out_at_once_is_dated_after_them():
 
 def test_a_time_of_day_is_the_first_one_after_the_story_began():
     late = When.parse("00:10")
-    assert timetable(Rerun(START, 1, late, "00:10"), 0, 3600, 5 * 3600).place(START) == 2
+    assert timetable(Rerun(START, 1, late, "00:10"), 0, 3600, 5 * 3600).place(after(0)) == 2
 
 
 def test_a_percentage_is_refused_while_the_story_may_go_on():
@@ -68,15 +73,15 @@ def test_a_percentage_is_refused_while_the_story_may_go_on():
         timetable(Rerun(START, 1, When.parse("50%"), "50%"), 0, 1, finished=False)
 
 
-def test_a_moment_later_than_any_date_is_never():
+def test_an_event_may_be_due_later_than_any_date():
     table = timetable(Rerun(START, 0.1), 0, 250_000_000_000)
-    assert table.place(START) == 1
-    assert table.moment(1) is None
+    assert table.place(after(0)) == 1
+    assert table.due(1) > microseconds(datetime.max.replace(tzinfo=UTC))
 
 
 def test_events_of_one_instant_are_dated_a_microsecond_apart_in_their_order():
     table = timetable(Rerun(START, 60), 0, 60, 60, 60)
-    assert [(table.stamp(place) - START).total_seconds() for place in range(4)] == [0, 1, 1.000001, 1.000002]
+    assert [table.stamp(place) - after(0) for place in range(4)] == [0, SECOND, SECOND + 1, SECOND + 2]
 
 
 @given(
@@ -89,14 +94,14 @@ def test_events_of_one_instant_are_dated_a_microsecond_apart_in_their_order():
 def test_what_is_due_and_when_agree_to_the_microsecond(seconds, speed, max_gap, since, begin):
     when = When(offset=timedelta(seconds=begin)) if begin is not None else None
     table = timetable(Rerun(START, speed, when), *seconds, max_gap=max_gap)
-    now = START + timedelta(seconds=since)
-    due = [place for place in range(len(table)) if (moment := table.moment(place)) is not None and moment <= now]
-    assert due == list(range(table.place(now)))
+    now = after(since)
+    assert list(range(table.place(now))) == [place for place in range(len(table)) if table.due(place) <= now]
     for place in range(len(table)):
-        moment = table.moment(place)
-        if moment is not None:
-            assert table.place(moment) > place
-            assert moment == START or table.place(moment - timedelta(microseconds=1)) <= place
+        moment = table.due(place)
+        assert table.place(moment) > place
+        assert moment == after(0) or table.place(moment - 1) <= place
+        assert table.next(place) == moment
+    assert table.next(len(table)) is None
 
 
 @given(st.lists(st.integers(0, 10**6), min_size=2, max_size=30).map(sorted), st.none() | st.integers(0, 10**4))
@@ -104,21 +109,21 @@ def test_more_events_change_nothing_of_those_before(seconds, max_gap):
     before = axis(*seconds[:-1], max_gap=max_gap)
     when = When(offset=timedelta(seconds=seconds[len(seconds) // 2]))
     tables = [Timetable(Rerun(START, 7, when), before, FIRST, finished=False)]
-    known = [tables[0].moment(place) for place in range(len(tables[0]))]
+    known = [tables[0].due(place) for place in range(len(tables[0]))]
     before.times.append(axis(*seconds).times[-1])
     table = Timetable(Rerun(START, 7, when), before.grown(), FIRST, finished=False)
-    assert [table.moment(place) for place in range(len(known))] == known
+    assert [table.due(place) for place in range(len(known))] == known
 
 
 def test_it_catches_up_with_a_story_that_goes_on():
     table = timetable(Rerun(START, 60), 0, 600, finished=False)
-    present = FIRST + timedelta(seconds=1200)
-    wait = table.caught_up(START, present, 1.0)
-    assert wait == pytest.approx(timedelta(seconds=1200 / 59), abs=timedelta(milliseconds=1))
-    assert table.caught_up(START + wait, present + wait, 1.0) <= timedelta(milliseconds=1)
-    assert timetable(Rerun(START, 1), 0, 600, finished=False).caught_up(START, present, 1.0) is None
+    present = microseconds(FIRST) + 1200 * SECOND
+    wait = table.caught_up(after(0), present, 1.0)
+    assert wait == pytest.approx(1200 / 59 * SECOND, abs=1_000)
+    assert table.caught_up(after(0) + round(wait), present + round(wait), 1.0) <= 1_000
+    assert timetable(Rerun(START, 1), 0, 600, finished=False).caught_up(after(0), present, 1.0) is None
     short = timetable(Rerun(START, 1), 0, 600, max_gap=30, finished=False)
-    assert short.caught_up(START, present, 1.0) == timedelta(seconds=60)
+    assert short.caught_up(after(0), present, 1.0) == 60 * SECOND
 
 
 # The URL.

@@ -7,7 +7,7 @@ few milliseconds. No reader has a task or a queue; one that pushes back leaves t
 """
 
 from publisher.fanout.fanout import RETRY_MS, SLOW_SECONDS, TURN_SECONDS, Backlog, Fanout
-from publisher.fanout.form import Form, chunk, deflate
+from publisher.fanout.form import Form, chunk, deflate, stored
 from publisher.fanout.frames import EncodedFrame, Sieve
 from publisher.fanout.reader import Outlet, Reader
 from publisher.fanout.ring import Ring
@@ -26,4 +26,5 @@ __all__ = [
     "Sieve",
     "chunk",
     "deflate",
+    "stored",
 ]

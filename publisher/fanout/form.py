@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 from dataclasses import dataclass
 
 GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 """Begins a gzip stream (RFC 1952, section 2.3): deflate, no name, no time, an unknown system."""
+_MOST_STORED = 0xFFFF
 LEVEL = 6
 """Of compression: what zlib takes for the best bargain. A frame is compressed once for all."""
 
@@ -40,3 +42,11 @@ def deflate(text: bytes) -> bytes:
     """
     packer = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
     return packer.compress(text) + packer.flush(zlib.Z_FULL_FLUSH)
+
+
+def stored(text: bytes) -> bytes:
+    """Give text as it is, to stand anywhere in a gzip stream, too (RFC 1951, section 3.2.4)."""
+    size = len(text)
+    if size > _MOST_STORED:
+        return deflate(text)
+    return struct.pack("<BHH", 0, size, size ^ _MOST_STORED) + text if text else b""

@@ -23,7 +23,7 @@ NOW = 2**63 - 1
 MOST_TOMBSTONES = 1000
 """However many posts are taken away at once, documents carry so many tombstones."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LINE_ROWS = 10_000
 
@@ -68,7 +68,7 @@ class Timeline:
 
 def microseconds(moment: datetime) -> int:
     """Count the microseconds from 1970 to ``moment``."""
-    return (moment - _EPOCH) // _MICROSECOND
+    return (moment - EPOCH) // _MICROSECOND
 
 
 class History:

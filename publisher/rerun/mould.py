@@ -1,80 +1,96 @@
 """Moulds: an event as reruns send it, with blanks for what differs between them, so that a thousand cost little.
 
-Everything but a rerun's position, dates, speed and addresses is the same in all reruns of an event. It is projected
-and encoded once, with blanks in these places; what comes out is byte for byte what projecting and encoding it anew
-would give.
+Everything but a rerun's position, dates, speed and addresses is the same in all reruns of an event. It is projected,
+encoded and compressed once, with blanks in these places. What comes out is byte for byte what projecting and encoding
+it anew would give; compressed it is somewhat larger, as what differs goes out as it is.
 """
 
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import cached_property, lru_cache
+from operator import itemgetter
+from typing import TYPE_CHECKING
 
-from publisher.fanout import EncodedFrame
+from publisher.cache import Cache
+from publisher.fanout import EncodedFrame, deflate, stored
+from publisher.library.history import EPOCH, microseconds
 from publisher.projection import Projection
 from shared.event import Position
 from shared.post import ReplayFacts
-from shared.sse import encode_frame
+from shared.sse import FRAME_END, encode_frame
 
 if TYPE_CHECKING:
+    from publisher.fanout import Sieve
     from publisher.library import Filed, History
+    from publisher.log.contract import Kind
     from publisher.render.snapshot import Address
 
-MOULDS = 4_096
-"""Moulds kept, of all channels together, about 3 KB each."""
+MOULD_BYTES = 16 * 1024 * 1024
+"""Bytes of moulds kept, of all channels together."""
+LOOSE_BYTES = 128
+"""What stands between two blanks and is shorter than this is not compressed: that would save next to nothing."""
+
+Values = tuple[bytes, bytes, bytes, bytes, bytes, bytes]
+"""What a rerun puts into an event's blanks: the query of its URLs, ids' prefix, epoch, speed, and when the post and its
+version are due."""
 
 # No text of a post holds these but on purpose, and then it garbles nothing but itself.
 _QUERY, _PREFIX, _EPOCH = "?~blank-query~", "~blank-prefix~", "~blank-epoch~"
 _FIRST, _RELEASED = datetime(2, 3, 4, 5, 6, 7, 123457, UTC), datetime(2, 3, 4, 5, 6, 7, 654321, UTC)
 _SPEED = 0.987654321234
-_BLANKS = [_QUERY, _PREFIX, _EPOCH, _FIRST.isoformat()[:-6] + "Z", _RELEASED.isoformat()[:-6] + "Z", str(_SPEED)]
-_SPLIT = re.compile("(" + "|".join(map(re.escape, _BLANKS)) + ")")
-_PLACE = {blank: place for place, blank in enumerate(_BLANKS)}
-
-
-@dataclass(frozen=True, slots=True)
-class Filling:
-    """What a rerun puts into the blanks of all its events: the query of its URLs, ids' prefix, epoch and speed."""
-
-    query: bytes
-    prefix: bytes
-    epoch: bytes
-    speed: bytes
-
-    @classmethod
-    def of(cls, address: Address, epoch: str, speed: float) -> Filling:
-        """Make it of a rerun's address, positions and speed."""
-        return cls(address.query.encode(), address.tag_prefix.encode(), epoch.encode(), str(speed).encode())
+_BLANKS = [_QUERY, _PREFIX, _EPOCH, str(_SPEED), _FIRST.isoformat()[:-6] + "Z", _RELEASED.isoformat()[:-6] + "Z"]
+_SPLIT = re.compile(b"(" + b"|".join(re.escape(blank.encode()) for blank in _BLANKS) + b")")
+_PLACE = {blank.encode(): place for place, blank in enumerate(_BLANKS)}
+_Pick = Callable[[tuple[bytes, ...]], tuple[bytes, ...]]
+_LEAD, _END, _NOTHING, _PIECES = range(len(_BLANKS), len(_BLANKS) + 4)  # what follows the values in ``filled``
 
 
 class _Cast:
-    """Bytes with blanks."""
-
-    __slots__ = ("_blanks", "_pieces")
+    """Bytes with blanks, and with room for something before and after."""
 
     def __init__(self, data: bytes) -> None:
-        pieces = _SPLIT.split(data.decode())
-        self._pieces = [piece.encode() for piece in pieces]
-        self._blanks = [(at, _PLACE[pieces[at]]) for at in range(1, len(pieces), 2)]
+        parts = _SPLIT.split(data)
+        self._pieces = (b"", *parts[::2])
+        between = (_PLACE[part] if at % 2 else _PIECES + at // 2 for at, part in enumerate(parts))
+        self._parts = [_LEAD, *between, _END]
+        self._pick = itemgetter(*self._parts)
 
-    def filled(self, values: tuple[bytes, ...]) -> bytes:
-        pieces = self._pieces.copy()
-        for at, place in self._blanks:
-            pieces[at] = values[place]
-        return b"".join(pieces)
+    def filled(self, values: Values, lead: bytes = b"", end: bytes = b"", *, gzip: bool = False) -> bytes:
+        """Fill the blanks; ``gzip`` compresses the result, to stand anywhere in a gzip stream."""
+        known = (*values, lead, end, *self._pieces)
+        if not gzip:
+            return b"".join(self._pick(known))
+        return b"".join([run if isinstance(run, bytes) else stored(b"".join(run(known))) for run in self._runs])
+
+    @cached_property
+    def _runs(self) -> list[bytes | _Pick]:
+        """Give what the compressed form is made of: pieces compressed already, and what picks the parts in between."""
+        runs: list[bytes | _Pick] = []
+        loose = [_NOTHING]  # two at least, so that it picks several
+        for part in self._parts:
+            piece = self._pieces[part - _NOTHING] if part >= _NOTHING else b""
+            if len(piece) < LOOSE_BYTES:
+                loose.append(part)
+                continue
+            runs += [itemgetter(*loose), deflate(piece)]
+            loose = [_NOTHING]
+        return [*runs, itemgetter(*loose)]
 
 
 class Mould:
-    """One event of a channel. ``item`` is the data of its frame.
+    """One event of a channel.
 
     Attributes:
-        filed: what the event brought, without the post.
+        seq, first_seq: its place in the log, and that of the event that first released the post.
+        released, first_released: when the channel let them out, in microseconds since 1970.
+        size: bytes that it holds, about.
     """
 
-    __slots__ = ("_arrival", "_frame", "_item", "_kind", "_removal", "_tags", "_was", "filed")
+    __slots__ = ("_casts", "_kind", "_sieved", "first_released", "first_seq", "released", "seq", "size")
 
     def __init__(self, filed: Filed, before: Filed | None, address: Address) -> None:
         """Make it.
@@ -84,49 +100,58 @@ class Mould:
             before: what had stood before it, None where nothing had.
             address: of the channel.
         """
+        self.seq, self.first_seq = filed.seq, filed.first_seq
+        self.released, self.first_released = microseconds(filed.released), microseconds(filed.first_released)
         blank = Projection(replace(address, query=_QUERY, hubs=(), tag_prefix=_PREFIX), "shifted")
         position, facts = Position(_EPOCH, filed.seq), ReplayFacts(run=1, speed=_SPEED)
-        self.filed = replace(filed, post=None)
-        self._was = frozenset(before.post.tags) if before is not None and before.post is not None else None
-        removal = blank.deletion(filed.slug, filed.story_time, position, _RELEASED, facts).to_json()
-        self._removal = self._arrival = _Cast(b"")
-        self._kind: Literal["post", "update", "delete"]
-        if filed.post is None:
-            self._kind, self._tags, self._item = "delete", None, _Cast(removal)
-            self._frame = _Cast(encode_frame("delete", removal, str(position)))
-            return
-        post = blank.post(filed.post, position, first_released=_FIRST, released=_RELEASED, replay=facts)
-        item = post.to_json()
-        self._kind = "post" if filed.seq == filed.first_seq else "update"
-        self._tags, self._item = frozenset(filed.post.tags), _Cast(item)
-        self._frame = _Cast(encode_frame(self._kind, item, str(position)))
-        if self._kind == "update" and self._was != self._tags:
-            self._removal = _Cast(encode_frame("delete", removal, str(position)))
-            self._arrival = _Cast(encode_frame("post", item, str(position)))
-
-    def item(self, filling: Filling, moments: tuple[datetime, datetime]) -> bytes:
-        """Give the item, as first released and released at ``moments``."""
-        return self._item.filled(_values(filling, moments))
-
-    def frame(self, filling: Filling, moments: tuple[datetime, datetime]) -> EncodedFrame:
-        """Give the frame."""
-        values = _values(filling, moments)
-        return EncodedFrame(
-            self.filed.seq,
+        was = frozenset(before.post.tags) if before is not None and before.post is not None else None
+        tags = frozenset(filed.post.tags) if filed.post is not None else None
+        self._kind: Kind = "delete" if tags is None else "post" if filed.seq == filed.first_seq else "update"
+        moved = self._kind == "update" and was != tags
+        # A frame whose bytes are the name of its kind: what a sieve makes of it is how its reader is told.
+        self._sieved = EncodedFrame(
+            filed.seq,
             self._kind,
-            self._frame.filled(values),
-            self._tags,
-            self._was,
-            removal=self._removal.filled(values),
-            arrival=self._arrival.filled(values),
+            self._kind.encode(),
+            tags,
+            was,
+            removal=b"delete" if moved else b"",
+            arrival=b"post" if moved else b"",
         )
+        self._casts: dict[str, tuple[bytes, bytes, _Cast]] = {}
+        self.size = 1000
+        if filed.post is not None:
+            item = blank.post(filed.post, position, first_released=_FIRST, released=_RELEASED, replay=facts).to_json()
+            cast = _Cast(item)
+            self._tell(self._kind, cast, position)
+            self._tell("post", cast, position)
+            self.size += 2 * len(item)  # as it is, and compressed
+        if filed.post is None or moved:
+            removal = blank.deletion(filed.slug, filed.story_time, position, _RELEASED, facts).to_json()
+            self._tell("delete", _Cast(removal), position)
+
+    def _tell(self, kind: Kind, cast: _Cast, position: Position) -> None:
+        before, _, after = encode_frame(kind, b"", str(position)).partition(_EPOCH.encode())
+        self._casts[kind] = before, after.removesuffix(FRAME_END), cast
+
+    def frame(self, values: Values, sieve: Sieve | None = None, *, gzip: bool = False) -> bytes:
+        """Give the frame as a reader with this sieve gets it; empty if the event does not concern it."""
+        kind = self._kind if sieve is None else self._sieved.through(sieve).decode()
+        if not kind:
+            return b""
+        before, after, cast = self._casts[kind]
+        return cast.filled(values, before + values[2] + after, FRAME_END, gzip=gzip)
+
+    def item(self, values: Values, lead: bytes = b"", *, gzip: bool = False) -> bytes:
+        """Give the data of the frame alone: the post, after ``lead``."""
+        return self._casts[self._kind][2].filled(values, lead, gzip=gzip)
 
 
 class Moulds:
-    """The moulds made last."""
+    """The moulds asked for last."""
 
     def __init__(self) -> None:
-        self._made: OrderedDict[tuple[int, int], Mould] = OrderedDict()
+        self._made: Cache[tuple[int, int], Mould] = Cache(MOULD_BYTES)
 
     def get(self, history: History, seq: int, address: Address) -> Mould:
         """Give the mould of an event that is on the timeline."""
@@ -135,19 +160,17 @@ class Moulds:
         if mould is None:
             filed = history.event(seq)
             before = history.find(filed.slug, seq - 1) if filed.seq != filed.first_seq else None
-            mould = self._made[key] = Mould(filed, before, address)
-            if len(self._made) > MOULDS:
-                self._made.popitem(last=False)
-        else:
-            self._made.move_to_end(key)
+            mould = Mould(filed, before, address)
+            self._made.put(key, mould, mould.size)
         return mould
 
 
-def _values(filling: Filling, moments: tuple[datetime, datetime]) -> tuple[bytes, ...]:
-    first, released = map(_written, moments)
-    return filling.query, filling.prefix, filling.epoch, first, released, filling.speed
+def written(moment: int) -> bytes:
+    """Write a moment, in microseconds since 1970, as posts do."""
+    second, rest = divmod(moment, 1_000_000)
+    return b"%b.%06dZ" % (_second(second), rest) if rest else b"%bZ" % _second(second)
 
 
-def _written(moment: datetime) -> bytes:
-    """Write a moment as posts do."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z").encode()
+@lru_cache(1024)
+def _second(second: int) -> bytes:
+    return (EPOCH + timedelta(seconds=second)).isoformat()[:19].encode()

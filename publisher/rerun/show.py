@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import random
-import time
-from bisect import bisect_right
 from typing import TYPE_CHECKING, Protocol
 
-from publisher.fanout import RETRY_MS, SLOW_SECONDS
-from shared.sse import HEARTBEAT, encode_comment, encode_frame, encode_retry
+from publisher.cache import Cache
+from publisher.rerun.showing import Showing
+from shared.sse import encode_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from datetime import datetime
+    from collections.abc import Callable
 
-    from publisher.fanout import EncodedFrame, Form, Outlet, Sieve
+    from publisher.fanout import Form, Outlet, Sieve
     from publisher.rerun.playback import Playback
     from shared.event import ClockState, Position, ResetReason
 
-AT_ONCE = 100
-"""Most events of one rerun that are encoded without a pause, about 10 ms."""
-PIECE_BYTES = 64 * 1024
-"""Bytes of events given to a viewer who is behind before others have their turn."""
+GIVEN_BYTES = 8 * 1024 * 1024
+"""Bytes kept of what viewers were given last, of all shows together: those who watch the same share them."""
 
 
 class Stage(Protocol):
@@ -37,17 +32,21 @@ class Stage(Protocol):
 
 
 class Viewer:
-    """Who watches a show. It was given everything up to the event ``cursor`` of the playback ``epoch``.
+    """Who watches a show. It was given everything before the ``place`` of the playback ``epoch``.
 
     Attributes:
+        owed: bytes that it is given before anything else.
         reason: why it begins with a reset, if it does.
-        expires: moment of the loop's clock at which its connection has lived long enough.
         told: what it was last told that the clock does; None if it is still to be told.
+        waits: it is to be given something, in its turn.
+        expires: moment of the loop's clock at which its connection has lived long enough.
         stage: by whom it is looked after, None once it is gone.
         released: called once when it is gone.
     """
 
-    __slots__ = ("cursor", "epoch", "expires", "outlet", "reason", "released", "show", "sieve", "stage", "told")
+    __slots__ = (
+        "epoch", "expires", "outlet", "owed", "place", "reason", "released", "show", "sieve", "stage", "told", "waits",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -62,15 +61,17 @@ class Viewer:
         self.sieve = sieve
         self.reason = reason
         self.released = released
+        self.owed = b""
         self.epoch = ""
-        self.cursor = 0
+        self.place = 0
         self.told: ClockState | None = None
+        self.waits = False
         self.stage: Stage | None = None
         self.expires = float("inf")
 
     def go_on(self, position: Position, told: ClockState | None) -> None:
         """Have it begin after a position instead of with a reset."""
-        self.epoch, self.cursor, self.told = position.epoch, position.seq, told
+        self.epoch, self.place, self.told = position.epoch, self.show.playback.place_of(position.seq), told
 
     def room(self) -> None:
         """Be given more: the connection takes it."""
@@ -83,124 +84,90 @@ class Viewer:
             self.stage.leave(self)
 
 
+class Given:
+    """What viewers were given last, of all shows: encoded once for those who watch the same."""
+
+    def __init__(self) -> None:
+        self._kept: Cache[tuple[object, ...], tuple[bytes, int]] = Cache(GIVEN_BYTES)
+
+    def get(self, key: tuple[object, ...], make: Callable[[], tuple[bytes, int]]) -> tuple[bytes, int]:
+        """Give bytes and the place after them, by all that they depend on; made on the first ask."""
+        known = self._kept.get(key)
+        if known is None:
+            known = make()
+            self._kept.put(key, known, len(known[0]) + 500)
+        return known
+
+
 class Show:
-    """One rerun that is watched: its viewers, and how far they have been brought.
+    """One rerun that is watched. Moments are told in microseconds since 1970.
 
     Attributes:
-        head: sequence number of the event up to which those who attend were given everything.
+        place: of the event that comes next; all before it is due to those who watch.
+        coming: when that is due; None if there is none, or none yet.
+        state: what the clock does.
         viewers: all who watch.
     """
 
-    def __init__(self, playback: Playback, now: datetime) -> None:
-        self.playback = playback
-        self.head = playback.seq(now)
+    __slots__ = ("_given", "coming", "place", "playback", "state", "viewers")
+
+    def __init__(self, playback: Playback, now: int, given: Given) -> None:
+        self._given = given
         self.viewers: set[Viewer] = set()
-        self.state = playback.state(now)
-        self._attending: dict[tuple[Sieve | None, Form], set[Viewer]] = {}
+        self.begin(playback, now)
 
-    @property
-    def place(self) -> int:
-        """Tell the place of the next event on the timeline."""
-        return bisect_right(self.playback.seqs, self.head)
-
-    # Those who stand at the head.
-
-    def advance(self, now: datetime) -> bool:
-        """Broadcast what has fallen due since; tell whether more has than was taken at once."""
-        playback = self.playback
-        place, due = self.place, playback.timetable.place(now)
-        upto = min(due, place + AT_ONCE)
-        frames = playback.frames(place, upto) if upto > place else []
-        self.head = frames[-1].seq if frames else self.head
-        more = upto < due
-        state = self.state if more else playback.state(now, due)
-        told = self._clock(now) if state != self.state else b""
-        self.state = state
-        if frames or told:
-            self._broadcast(frames, told)
-        return more
-
-    def begin_anew(self, playback: Playback, reason: ResetReason, now: datetime) -> None:
-        """Go on with another playback, of which those who watch know nothing."""
+    def begin(self, playback: Playback, now: int) -> None:
+        """Show a playback, of which nobody was given anything."""
         self.playback = playback
-        self.head, self.state = playback.seq(now), playback.state(now)
-        attending = [viewer for viewers in self._attending.values() for viewer in viewers]
-        self._attending.clear()
-        for viewer in self.viewers:
-            if viewer.epoch:
-                viewer.reason = reason
-        for viewer in attending:
-            viewer.room()
+        self.place = 0
+        self.advance(now)
 
-    def _broadcast(self, frames: Sequence[EncodedFrame], last: bytes = b"") -> None:
-        for (sieve, form), viewers in list(self._attending.items()):
-            data = form.framed(b"".join(frame.packed(sieve, gzip=form.gzip) for frame in frames)) + form.of(last)
-            for viewer in list(viewers):
-                viewer.cursor, viewer.told = self.head, self.state
-                if data and not viewer.outlet.send(data):
-                    self.leave(viewer)
+    def advance(self, now: int) -> int | None:
+        """Stand where it stands now, and tell when to look again; None if the channel will tell.
 
-    def leave(self, viewer: Viewer) -> None:
-        """Have it attend no longer."""
-        key = (viewer.sieve, viewer.outlet.form)
-        attending = self._attending.get(key)
-        if attending is not None:
-            attending.discard(viewer)
-            if not attending:
-                del self._attending[key]
+        It never goes back; the machine's clock may.
+        """
+        playback, timetable = self.playback, self.playback.timetable
+        self.place = max(self.place, timetable.place(now))
+        self.coming = timetable.next(self.place)
+        self.state: ClockState = playback.state(now, self.coming)
+        return playback.wake(now, self.state, self.coming)
 
-    # Those who do not.
-
-    def give(self, viewer: Viewer, now: datetime) -> bool:
-        """Give a viewer one piece of what it lacks; tell whether it takes and lacks more. At the head it attends."""
-        form = viewer.outlet.form
-        if not viewer.outlet.ready():
+    def give(self, viewer: Viewer, now: int) -> bool:
+        """Give a viewer one piece of what it lacks; tell whether it takes and lacks more."""
+        outlet, playback = viewer.outlet, self.playback
+        if not outlet.ready():
             return False
-        if viewer.epoch != self.playback.epoch:
-            # Body and cursor are taken in one step, at the head of those who attend: what comes next for them does too.
-            tag = viewer.sieve.tag if viewer.sieve else None
-            data = form.of(self.playback.at(now, self.head).reset_frame(viewer.reason, tag))
-            viewer.epoch, viewer.cursor, viewer.told = self.playback.epoch, self.head, None
-            return viewer.outlet.send(data)
-        if viewer.cursor > self.head:  # what it read in a document has not been brought to the others yet
-            self.advance(now)
-            return True
-        if viewer.cursor < self.head:
-            text = bytearray()
-            place = bisect_right(self.playback.seqs, viewer.cursor)
-            for frame in self.playback.frames(place, min(self.place, place + AT_ONCE)):
-                viewer.cursor = frame.seq
-                text += frame.through(viewer.sieve)
-                if len(text) >= PIECE_BYTES:
-                    break
-            return not text or viewer.outlet.send(form.of(bytes(text)))
-        if viewer.told != self.state:
+        data, viewer.owed = viewer.owed, b""
+        if viewer.epoch != playback.epoch:
+            # Body and place are taken in one step: what is due while the body is on its way comes after it.
+            data += self._reset(viewer, now)
+            viewer.epoch, viewer.place, viewer.told = playback.epoch, self.place, None
+        elif viewer.place < self.place:
+            piece, viewer.place = self._piece(viewer)
+            data = data + piece if data else piece
+        if viewer.told != self.state and viewer.place >= self.place:
             viewer.told = self.state
-            if not viewer.outlet.send(form.of(self._clock(now))):
-                return False
-        self._attending.setdefault((viewer.sieve, form), set()).add(viewer)
-        return False
+            data += outlet.form.of(encode_frame("clock", playback.clock(now, self.state).to_json()))
+        return (not data or outlet.send(data)) and viewer.place < self.place
 
-    def _clock(self, now: datetime) -> bytes:
-        return encode_frame("clock", self.playback.clock(now).to_json())
+    def _piece(self, viewer: Viewer) -> tuple[bytes, int]:
+        """Give what comes next for a viewer, and the place after it."""
+        after, upto, sieve, form = viewer.place, self.place, viewer.sieve, viewer.outlet.form
+        if len(self.viewers) == 1:
+            return self._encoded(after, upto, sieve, form)
+        key = self.playback.epoch, after, upto, sieve, form
+        return self._given.get(key, lambda: self._encoded(after, upto, sieve, form))
 
-    # Now and then.
+    def _encoded(self, after: int, upto: int, sieve: Sieve | None, form: Form) -> tuple[bytes, int]:
+        text, place = self.playback.frames(after, upto, sieve, gzip=form.gzip)
+        return form.framed(text), place
 
-    def heartbeat(self) -> None:
-        """Write a comment to all who attend, so that proxies keep and clients trust the connection."""
-        self._broadcast((), HEARTBEAT)
+    def _reset(self, viewer: Viewer, now: int) -> bytes:
+        tag, form = viewer.sieve.tag if viewer.sieve else None, viewer.outlet.form
 
-    def sweep(self) -> None:
-        """Let go of those who refuse for too long, or have watched long enough."""
-        now = time.monotonic()
-        for viewer in list(self.viewers):
-            if not viewer.outlet.ready():
-                if now - viewer.outlet.refused_since > SLOW_SECONDS:
-                    viewer.outlet.abort()
-            elif viewer.expires < now:
-                self.dismiss(viewer, "life")
+        def made() -> tuple[bytes, int]:
+            showing = Showing(self.playback, now, self.place, bare=True)
+            return form.framed(showing.reset_frame(viewer.reason, tag, gzip=form.gzip)), self.place
 
-    def dismiss(self, viewer: Viewer, why: str) -> None:
-        """End a viewer's stream, saying when to come back: spread over a while, not all at once."""
-        viewer.gone()
-        viewer.outlet.end(encode_comment(f"closed: {why}") + encode_retry(RETRY_MS + random.randrange(RETRY_MS)))  # noqa: S311
+        return self._given.get((self.playback.epoch, self.place, self.state, viewer.reason, tag, form), made)[0]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from publisher.fanout import RETRY_MS
+from publisher.library.history import microseconds
 from publisher.rerun.rerun import RerunError
 from publisher.rerun.show import Viewer
 from publisher.web.stream import begin, position_of, sieve_of
@@ -35,7 +36,7 @@ class RerunStreams:
             show = self._reruns.show(channel, rerun)
         except RerunError as error:
             raise web.HTTPBadRequest(text=str(error)) from None
-        way, reason = show.playback.join(position, now)
+        way, reason = show.playback.join(position, microseconds(now))
         begun = await begin(request, self._doors, over=way == "over", compress=self._compress)
         if isinstance(begun, web.StreamResponse):
             return begun

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from publisher.editions import PRINTINGS, Edition
-from publisher.rerun.playback import AsOf
+from publisher.library.history import microseconds
 from publisher.rerun.rerun import PARAMETERS, Rerun, RerunError, parse_at
+from publisher.rerun.showing import AsOf, Showing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -96,10 +97,11 @@ def rerun_of(request: web.Request, channel: Channel, now: datetime) -> Rerun | N
 
 
 def _rerun(channel: Channel, rerun: Rerun, reruns: Reruns, now: datetime) -> View:
-    playback = reruns.playback(channel, rerun)
-    showing = playback.at(now)
+    playback, moment = reruns.playback(channel, rerun), microseconds(now)
+    showing = Showing(playback, moment)
     facts = (channel.name, playback.epoch, showing.view.head, showing.state)
-    return _kept(showing, facts, reruns, playback.max_age(now), {"feed.json": showing.json_feed})
+    bare = Showing(playback, moment, bare=True)
+    return _kept(showing, facts, reruns, playback.max_age(moment), {"feed.json": bare.json_feed})
 
 
 def _as_of(channel: Channel, scene: AsOf, reruns: Reruns) -> View:

@@ -1,0 +1,25 @@
+"""What is kept for later is bounded by its bytes, not by how much of it there is."""
+
+from publisher.cache import Cache
+
+
+def test_those_asked_for_longest_ago_make_room():
+    cache = Cache(10)
+    for key in "abc":
+        assert cache.put(key, key.upper(), 3) == key.upper()
+    assert cache.get("a") == "A"
+    cache.put("d", "D", 3)
+    assert [cache.get(key) for key in "abcd"] == ["A", None, "C", "D"]
+
+
+def test_the_newest_is_kept_however_large_it_is_and_one_put_again_counts_once():
+    cache = Cache(10)
+    cache.put("small", 1, 4)
+    cache.put("large", 2, 100)
+    assert (cache.get("small"), cache.get("large"), len(cache)) == (None, 2, 1)
+    for _ in range(5):
+        cache.put("large", 3, 5)
+    cache.put("other", 4, 5)
+    assert (cache.get("large"), cache.get("other")) == (3, 4)
+    cache.clear()
+    assert (cache.get("large"), len(cache)) == (None, 0)
