@@ -38,7 +38,10 @@ CLAIMED = 471108153  # of no digest by chance
 ROOT = "https://news.example"
 STALE = FIRST + timedelta(minutes=777)  # the source says that a post was edited then, and shows only what it became
 RERUN = "rerun=2026-03-02T08:00:00Z&speed=100000"
-WRITES = {("POST", "/{channel}/posts"), ("PATCH", "/{channel}/clock"), ("POST", "/hub")}
+WRITES = {
+    ("POST", "/{channel}/posts"), ("PUT", "/{channel}/posts/{post}"), ("DELETE", "/{channel}/posts/{post}"),
+    ("PATCH", "/{channel}/clock"), ("POST", "/hub"),
+}  # fmt: skip
 """Routes that are no output: what they answer is told to who writes, and tested with the desk."""
 QUERIES = ("", f"?{RERUN}", f"?{RERUN}&ids=anew&from=%2B1m&max_gap=1s", "?at=2099-01-01T00:00Z", "?at=%2B20m")
 REFUSED = ("?rerun=now", f"?{RERUN}&from=99%25", "?at=50%25", "?at=never", "?speed=3")
