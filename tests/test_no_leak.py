@@ -27,7 +27,8 @@ from publisher.log import memory
 from publisher.projection import Projection
 from publisher.sources.reading import Header, Reading, Told
 from publisher.token import Token
-from publisher.web import site as site_module
+from publisher.web import documents
+from publisher.web.ready import Answer
 from publisher.when import spoken
 from shared.event import DeleteEvent, PostEvent, UpdateEvent
 from shared.post import Attachment, Author, Image
@@ -352,12 +353,9 @@ async def test_a_permalink_that_is_open_too_early_is_found(monkeypatch):
 
 
 async def test_a_number_of_posts_in_a_header_is_found(monkeypatch):
-    respond = site_module.respond
+    class Boasting(Answer):
+        def __init__(self, status, headers, body):
+            super().__init__(status, {**headers, "X-Posts": str(CLAIMED)}, body)
 
-    async def boasting(request, edition, **options):
-        answer = await respond(request, edition, **options)
-        answer.headers["X-Posts"] = str(CLAIMED)
-        return answer
-
-    monkeypatch.setattr(site_module, "respond", boasting)
+    monkeypatch.setattr(documents, "Answer", Boasting)
     assert {secret for _, secret in await found(monkeypatch, steps=1)} == {str(CLAIMED)}
