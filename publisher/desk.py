@@ -220,7 +220,9 @@ class Desk:
                 number += 1  # that number was given long ago: a source had its own order
 
     async def withdraw(self, slug: str, now: datetime, may: Condition) -> Deletion:
-        """Take a post away for good, from whatever is read; give its deletion, also where it was gone already.
+        """Take a post away for good, from whatever is read; give its deletion, also where it was withdrawn already.
+
+        What a source had deleted is withdrawn, too: until then reruns and ``?at=`` show it.
 
         Args:
             slug: the post's id.
@@ -236,10 +238,11 @@ class Desk:
             filed = self._press.shelf.find(slug)
             if filed is None:
                 raise NoPostError(f"there is no post {slug[:80]!r}")
-            if filed.post is None:
+            if filed.post is not None:
+                number = max(number, filed.post.revision + 1)
+            elif self._press.shelf.withdrew(slug):
                 return self._press.scene.deletion(filed)
             may(self._press.scene.project(filed))
-            number = max(number, filed.post.revision + 1)
             logged = await self._append(
                 self._draft(slug, number, DeleteEvent(id=slug, story_time=now, withdrawn=True), now)
             )

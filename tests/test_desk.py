@@ -5,7 +5,9 @@ import gzip
 import json
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from unittest.mock import ANY
+from urllib.parse import quote
 
 import pytest
 from aiohttp import ClientSession
@@ -15,8 +17,12 @@ from publisher.app import Server
 from publisher.config import arguments
 from publisher.desk import WrittenError
 from publisher.intake import Wanted, read_sources
+from publisher.log.contract import Draft
+from publisher.log.opening import open_store
+from publisher.sources.written import read_written
 from publisher.token import Token
 from publisher.web.desk import MAX_ITEM_BYTES
+from shared.event import DeleteEvent, PostEvent
 from shared.sse import StreamDecoder
 
 SECRET = "s3cret"
@@ -507,6 +513,22 @@ async def test_a_withdrawal_of_a_sources_post_is_not_undone_by_the_source(tmp_pa
     with pytest.raises(WrittenError):
         async with newsroom(tmp_path, archive):
             pass
+
+
+async def test_what_a_source_had_deleted_is_withdrawn_from_what_it_still_shows_in(tmp_path):
+    store = await open_store(str(tmp_path / "log.db"))
+    post = read_written(FERRY, datetime.now(UTC)).post
+    gone = DeleteEvent(id="ferry", story_time=post.story_time + timedelta(minutes=5))
+    drafts = [("post", PostEvent(post=post)), ("delete", gone)]
+    await store.channel("harbour").append([Draft(key, datetime.now(UTC), event) for key, event in drafts])
+    await store.close()
+    async with newsroom(tmp_path) as room:
+        before = f"feed.json?at={quote('2026-02-01T05:23:00+01:00')}"
+        assert b"The ferry is back" in (await room.get(before))[1]
+        answer, told = await room.withdraw("ferry")
+        assert (answer.status, await room.withdraw("ferry")) == (200, (ANY, told))
+        assert b"The ferry is back" not in (await room.get(before))[1]
+        assert (await room.get("posts/ferry"))[0] == 410
 
 
 async def test_a_body_is_measured_as_it_comes(tmp_path):

@@ -397,6 +397,7 @@ def test_what_was_withdrawn_never_was_but_its_readers_are_told(shelf):
 def test_who_has_a_deleted_post_is_told_of_it_also_after_its_withdrawal(shelf):
     shelf.file([post("a", 1, ADA), post("b", 2), delete("a", 3), withdraw("a", 4)])
     assert [(stone.slug, stone.seq) for stone in shelf.tombstones(9)] == [("a", 4)]
+    assert [shelf.withdrew(slug) for slug in ("a", "b", "never")] == [True, False, False]
     assert (shelf.find("a").deleted, shelf.count(), shelf.changed) == (True, 1, NOW + timedelta(seconds=4))
     assert [slugs(shelf.at(seq).window(9)) for seq in (1, 2, 3, 4)] == [[], ["b"], ["b"], ["b"]]
     shelf.file([withdraw("never", 5)])

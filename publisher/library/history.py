@@ -124,6 +124,13 @@ class History:
             return None
         return self._version(row[0])
 
+    def withdrew(self, slug: str) -> bool:
+        """Tell whether a post was withdrawn for good, and has not come again."""
+        row = self._execute(
+            "SELECT withdrawn FROM version WHERE take = ? AND slug = ? ORDER BY seq DESC LIMIT 1", (self.take, slug)
+        ).fetchone()
+        return row is not None and bool(row[0])
+
     def event(self, seq: int) -> Filed:
         """Give what an event that is on the timeline brought."""
         return self._version(seq)

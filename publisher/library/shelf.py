@@ -319,6 +319,10 @@ class Shelf:
         """Find a post or its tombstone by its slug."""
         return self.history.find(slug)
 
+    def withdrew(self, slug: str) -> bool:
+        """Tell whether a post was withdrawn for good, and has not come again."""
+        return self.history.withdrew(slug)
+
     def tombstones(self, size: int) -> list[Filed]:
         """List the tombstones, newest first; each stands until ``size`` further posts have been released."""
         return self.history.tombstones(size)
