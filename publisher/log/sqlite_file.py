@@ -190,8 +190,10 @@ class LogFile:
         Raises:
             StaleAppendError: a key is new and ``expect`` is not the head.
         """
-        self._connection.execute("INSERT INTO channel (name) VALUES (?) ON CONFLICT DO NOTHING", (channel,))
-        before = self.head(channel)
+        known = self._connection.execute(_HEAD, (channel,)).fetchone()
+        if known is None:
+            self._connection.execute("INSERT INTO channel (name) VALUES (?)", (channel,))
+        before: int = known[0] if known is not None else 0
         logged: list[Logged] = []
         fresh: list[Logged] = []
         for draft in drafts:

@@ -4,7 +4,7 @@ Four parts, each printing lines of JSON. *Start*: a reel of so many cues is laid
 that holds all of it. *Simulated*: at speeds from 1 to 100,000 the conductor is woken when it asked to be, or late by
 chance, through as much wall-clock time as it takes; lateness is against the ideal moment, ``anchor + elapsed / speed``.
 *Real*: the true loop, alarm and clock at several rates; lateness runs to the moment at which the log has the cue.
-*Stalled*: the loop is held up for 3 s on purpose.
+*Stalled*: the loop is held up for 3 s on purpose. *Busy*: it is never idle, as with thousands of readers.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ FIRST = datetime(2023, 2, 1, tzinfo=UTC)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SPEEDS = (1.0, 60.0, 3_600.0, 100_000.0)
 STALL_SECONDS = 3.0
+BUSY_SECONDS = 0.002
 
 
 def posts_at(offsets: Sequence[float]) -> list[PostEvent]:
@@ -148,7 +149,16 @@ async def simulated(reel: Reel, speed: float, *, late_by: float, seed: int) -> d
     )
 
 
-async def real(rate: float, seconds: float, log_url: str, *, stall: bool = False) -> dict[str, Any]:
+async def _work() -> None:
+    """Hold the loop for 2 ms at a time, for ever."""
+    while True:
+        until = time.perf_counter() + BUSY_SECONDS
+        while time.perf_counter() < until:
+            pass
+        await asyncio.sleep(0)
+
+
+async def real(rate: float, seconds: float, log_url: str, *, stall: bool = False, busy: bool = False) -> dict[str, Any]:
     """Conduct in real time, at ``rate`` cues a second, evenly but for a burst of ten now and then."""
     count = int(rate * seconds)
     chance = random.Random(2)
@@ -156,7 +166,7 @@ async def real(rate: float, seconds: float, log_url: str, *, stall: bool = False
     reel = Reel(posts_at(offsets))
     steady = SteadyTime()
     store = await open_store(log_url)
-    log = Watched(store.channel(f"rate {rate} {stall}"), steady.now)
+    log = Watched(store.channel(f"rate {rate} {stall} {busy}"), steady.now)
     anchor = steady.now() + timedelta(seconds=0.2)
     conductor = Conductor(reel, Score(1, start=anchor), log)  # type: ignore[arg-type]
     await conductor.open(steady.now())
@@ -164,6 +174,7 @@ async def real(rate: float, seconds: float, log_url: str, *, stall: bool = False
     scheduler.start()
     cpu = time.process_time()
     conducting = asyncio.create_task(conductor.run(SchedulerAlarm(scheduler, "next cue", steady.now), steady.now))
+    working = asyncio.create_task(_work()) if busy else None
     if stall:
         await asyncio.sleep(seconds / 3)
         time.sleep(STALL_SECONDS)  # noqa: ASYNC251 that is what is measured
@@ -171,8 +182,10 @@ async def real(rate: float, seconds: float, log_url: str, *, stall: bool = False
     while len(log.taken) < count and time.monotonic() < deadline:  # noqa: ASYNC110 looks on from outside
         await asyncio.sleep(0.1)
     cpu = time.process_time() - cpu
-    conducting.cancel()
-    await asyncio.wait([conducting])
+    ending = [task for task in (conducting, working) if task is not None]
+    for task in ending:
+        task.cancel()
+    await asyncio.wait(ending)
     scheduler.shutdown(wait=False)
     await store.close()
     kind = log_url.partition(":")[0]
@@ -200,6 +213,7 @@ def main() -> None:
     say("simulated", asyncio.run(simulated(reel, 3_600.0, late_by=2.0, seed=4)))
     for rate in (10, 100, 1_000):
         say("real", asyncio.run(real(rate, chosen.seconds, chosen.log)))
+    say("busy", asyncio.run(real(100, chosen.seconds, chosen.log, busy=True)))
     say("stalled", asyncio.run(real(200, 9, chosen.log, stall=True)))
 
 
