@@ -40,7 +40,7 @@ from publisher.web.problems import LONGEST_URL
 from publisher.web.site import Site
 from publisher.websub.push import Push, hubs_of, leases_path
 from publisher.when import spoken
-from shared.errors import UsageError
+from shared.errors import NewsreelError, UsageError
 
 if TYPE_CHECKING:
     import socket
@@ -62,7 +62,7 @@ _http_log.addFilter(lambda record: not (record.exc_info and isinstance(record.ex
 SHUTDOWN_SECONDS = 5.0
 """How long running answers may take when the server ends; streams are ended before."""
 MEMORY_KEEPS = 100_000
-"""Events that a log in memory keeps a channel, so that a looping replay does not grow for ever."""
+"""Events that a log in memory keeps a channel: a live one would else grow for ever."""
 
 
 class NothingToReplayError(UsageError):
@@ -280,11 +280,13 @@ class Server:
 
     async def _prune(self) -> None:
         keep = self._settings.log.keep or (MEMORY_KEEPS if self._settings.log.url.startswith("memory:") else 0)
-        if keep:
-            for name, channel in self.channels.items():
-                # An archive never grows, and what it forgot would be released again at the next start.
-                if self._settings.channels[name].mode != "archive":
-                    await channel.prune(keep)
+        for name, channel in self.channels.items():
+            # An archive never grows, and what it forgot would be released again at the next start.
+            archive = self._settings.channels[name].mode == "archive"
+            try:
+                await channel.prune(0 if archive else keep)
+            except NewsreelError as error:
+                logger.warning("cannot forget the old events of %s: %s", name, error)
 
 
 def _score(name: str, settings: ChannelSettings, reel: Reel) -> Score:

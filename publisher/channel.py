@@ -173,8 +173,17 @@ class Channel:
         return Join("go-on", position.seq)
 
     async def prune(self, keep: int) -> None:
-        """Forget all but about the newest ``keep`` events of the log; the library keeps the posts."""
-        upto = self.press.shelf.head - keep
+        """Forget what the log holds in vain; the library keeps the posts.
+
+        That is all from before the last reset, as whoever stood there is given the reset whatever the log holds, so
+        that a replay that loops for ever does not grow for ever.
+
+        Args:
+            keep: about how many events of the present take are kept, the newest; 0 for all.
+        """
+        shelf = self.press.shelf
+        over = shelf.last_reset[0] - 1 if shelf.last_reset is not None else 0
+        upto = max(over, shelf.head - keep if keep else 0)
         if upto > 0:
             await self.log.prune(upto)
             await self.press.forget(upto)

@@ -268,6 +268,25 @@ async def test_a_reset_that_says_expired_is_followed_by_the_whole_history(tmp_pa
         assert await shown(room, state, once=False, until_end=True) == [("post", f"p{n}") for n in range(5, 21)]
 
 
+async def test_the_rounds_before_are_forgotten_and_who_was_there_is_told_the_same():
+    async with open_room(window=3) as room:
+        for run in range(1, 30):
+            if run > 1:
+                await room.reset(take=run, reason="loop", run=run)
+            await room.clock(run=run)
+            await room.post(*names(1, 10))
+            before = [
+                await room.channel.join(Position(room.log.epoch, seq)) for seq in range(room.press.shelf.head + 1)
+            ]
+            await room.channel.prune(0)
+            kept = [logged.event.kind for logged in await room.log.read(0)]
+            assert kept == ["reset"] * (run > 1) + ["clock"] + ["post"] * 10
+            after = [await room.channel.join(Position(room.log.epoch, seq)) for seq in range(room.press.shelf.head + 1)]
+            assert after == before
+        await room.channel.prune(4)
+        assert len(await room.log.read(0)) == 4
+
+
 @pytest.mark.parametrize("form", ["feed.atom", "feed.rss"])
 async def test_a_subscriber_of_a_feed_walks_its_archives(tmp_path, form):
     async with open_room(window=3) as room:
