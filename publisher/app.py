@@ -57,7 +57,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 _http_log = logging.getLogger("publisher.http")
 # Who sends what is no HTTP is told so, and no line of ours is needed: on the open internet there is one a minute.
-_http_log.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
+_NO_HTTP = (HttpProcessingError, web.RequestPayloadError)
+_http_log.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], _NO_HTTP)))
 
 SHUTDOWN_SECONDS = 5.0
 """How long running answers may take when the server ends; streams are ended before."""

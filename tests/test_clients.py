@@ -152,6 +152,21 @@ async def test_who_leaves_in_the_midst_of_an_answer_leaves_nothing_behind(caplog
     assert not caplog.records
 
 
+async def test_who_says_that_it_will_ask_no_more_still_gets_its_answers():
+    async with clients() as (room, call):
+        await room.pressed(await room.posts(100, content_html=f"<p>{'x' * 6_000}</p>"))
+        caller = await call(buffer=4096)
+        caller.writing.write(b"GET /harbour/feed.json HTTP/1.1\r\nHost: x\r\n\r\n" + ASK)
+        caller.writing.write_eof()
+        assert (await caller.reading.read()).endswith(b'{"status": "ok"}')
+        for begun in (b"", b"GET /healthz HTT"):
+            caller = await call()
+            caller.writing.write(begun)
+            caller.writing.write_eof()
+            assert not await caller.reading.read()
+        await soon(lambda: not len(room.clients))
+
+
 @pytest.mark.parametrize(
     ("files", "shares"), [(20_000, (17_696, 2_048)), (600, (338, 112)), (8, (5, 1)), (2**31, None)]
 )

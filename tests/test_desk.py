@@ -560,6 +560,14 @@ async def test_no_two_posts_are_released_at_the_same_moment_whatever_the_clock_d
     assert stamps == sorted(set(stamps))
 
 
+async def test_a_body_that_is_not_what_its_headers_say_is_refused(tmp_path, caplog):
+    async with newsroom(tmp_path) as room:
+        answer, problem = await room.post(b"{}", headers={"Content-Encoding": "gzip"}, compress=None)
+        assert (answer.status, problem["detail"][:33]) == (400, "the body is not what its headers ")
+        await room.post(FERRY)
+    assert not caplog.records
+
+
 async def test_who_never_finishes_a_request_is_sent_away_and_streams_stay(tmp_path, monkeypatch):
     monkeypatch.setattr("publisher.web.clients.IDLE_SECONDS", 0.3)
     monkeypatch.setattr("publisher.web.body.BODY_SECONDS", 0.3)

@@ -239,7 +239,10 @@ def test_other_addresses(ended):
         ("nonesuch/", 404, "/ lists the channels"),
         ("moon-landing/posts/nonesuch", 404, "no post 'nonesuch'"),
         ("moon-landing/nonesuch", 404, None),
-        ("moon-landing/events?types=posts", 400, "types: posts is none of"),
+        ("moon-landing/events?types=posts", 400, "types: 'posts' is none of"),
+        ("moon-landing/events?types=", 400, "types: '' is none of"),
+        ("moon-landing/events?types=post&types=update", 400, "types: is given more than once"),
+        ("moon-landing/events?tag=a&tag=b", 400, "tag: is given more than once"),
     ],
 )
 def test_errors_are_problem_documents(ended, path, status, told):

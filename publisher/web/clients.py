@@ -37,6 +37,7 @@ AGAIN_SECONDS = 5
 WAITING_BYTES = 16 * 1024
 """Of an answer this much waits for the kernel to take it; who writes waits for less before there is more."""
 _SWEEP_SECONDS = 1.0
+_ENDING_SECONDS = 0.05
 
 Why = Literal["displaced", "refused", "stalled"]
 
@@ -181,6 +182,19 @@ class Client(web.RequestHandler):
         """Note that it sent something."""
         self._clients.moved(self)
         super().data_received(data)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Let it, as it will ask no more, have the answers to what it asked; tell whether there are any."""
+        if self._request_count:
+            self._end()
+        return self._request_count > 0
+
+    def _end(self) -> None:
+        """Close once all is answered."""
+        if self._waiter is not None and not self._waiter.done():
+            self.force_close()
+        elif self._socket is not None:
+            asyncio.get_running_loop().call_later(_ENDING_SECONDS, self._end)
 
     def resume_writing(self) -> None:
         """Note that it took something."""

@@ -43,6 +43,9 @@ async def problems(
         if error.status < 400:
             raise
         return _answer(request, error)
+    except web.RequestPayloadError:
+        detail = "the body is not what its headers say: it is cut off, or miscoded"
+        return problem(request, 400, "Bad Request", detail, {hdrs.CONNECTION: "close"})
     except NewsreelError as error:
         logger.error("cannot answer %s: %s", request.path[:80], error)  # noqa: TRY400 one line
         trouble = "the server has trouble; try again later"

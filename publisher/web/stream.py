@@ -98,12 +98,16 @@ def position_of(request: web.Request) -> Position | None:
 
 
 def sieve_of(request: web.Request) -> Sieve | None:
-    """Tell what a reader wants to see. Raises HTTPBadRequest for a type that there is not."""
-    types, tag = request.query.get("types"), request.query.get("tag")
+    """Tell what a reader wants to see. Raises HTTPBadRequest for what cannot be meant."""
+    query = request.query
+    several = next((name for name in ("types", "tag") if len(query.getall(name, ())) > 1), None)
+    if several is not None:
+        raise web.HTTPBadRequest(text=f"{several}: is given more than once")
+    types, tag = query.get("types"), query.get("tag")
     if types is None and tag is None:
         return None
     wanted = frozenset(types.split(",")) if types is not None else None
     if wanted is not None and not wanted <= _KINDS:
-        unknown = ", ".join(sorted(wanted - _KINDS))
-        raise web.HTTPBadRequest(text=f"types: {unknown} is none of {', '.join(sorted(_KINDS))}")
+        unknown = ", ".join(repr(kind[:40]) for kind in sorted(wanted - _KINDS))
+        raise web.HTTPBadRequest(text=f"types: {unknown[:200]} is none of {', '.join(sorted(_KINDS))}")
     return Sieve(wanted, tag)
