@@ -103,7 +103,7 @@ class Server:
             LogError: the log cannot be opened.
         """
         server, streams = self._settings.server, self._settings.streams
-        files = shared_out(raise_file_limit(), server.most_connections)
+        files = shared_out(raise_file_limit())
         self._socket = listen(server.host, server.port)
         self.local_url = url_of(self._socket, server.host)
         self.url = server.public_url or self.local_url
@@ -136,6 +136,7 @@ class Server:
             compress_streams=streams.compress,
             metrics=metrics,
         )
+        doors = self._site.doors
         self._runner = web.AppRunner(
             self._site.application(), handler_cancellation=True, shutdown_timeout=SHUTDOWN_SECONDS
         )
@@ -143,7 +144,8 @@ class Server:
         assert self._runner.server is not None  # noqa: S101 setup() made it
         clients = Clients(
             self._runner.server,
-            Room(files.clients, server.most_connections_per_address, streams.trusted_proxies),
+            Room(server.most_connections, server.most_connections_per_address, streams.trusted_proxies, files.in_all),
+            lambda: doors.inside,
             access_log=None,
             logger=_http_log,
             max_line_size=2 * LONGEST_URL,  # what is longer by less still gets an answer of ours

@@ -22,6 +22,8 @@ FEW_FILES = 4_096
 """Open files below which a server is told that it will not serve many."""
 OWN_FILES = 256
 """Open files kept for the log, the library and calls to subscribers, where there are so many; else a quarter."""
+KEPT_FILES = 256
+"""Open files that streams leave to who asks for documents, where there are so many; else an eighth of them."""
 UNSENT_BYTES = 16_384
 """Most bytes that wait unsent in the kernel (TCP_NOTSENT_LOWAT): who does not read shows soon and costs little."""
 DEAD_MS = 60_000
@@ -33,10 +35,10 @@ TOLD_SECONDS = 60.0
 
 
 class Files(NamedTuple):
-    """How many open files ``streams`` may have, and how many ``clients`` (connections that are no streams)."""
+    """How many open files connections may have ``in_all``, and how many of these ``streams``."""
 
+    in_all: int
     streams: int
-    clients: int
 
 
 class CannotListenError(NewsreelError):
@@ -88,11 +90,10 @@ def raise_file_limit() -> int:
     return hard
 
 
-def shared_out(files: int, clients: int) -> Files:
-    """Share the open files out: a quarter of them, at most, are for as many as ``clients``; most are for streams."""
-    own = min(OWN_FILES, files // 4)
-    clients = max(min(clients, (files - own) // 4), 1)
-    return Files(max(files - own - clients, 1), clients)
+def shared_out(files: int) -> Files:
+    """Share the open files out: what is not the server's own is for connections; a few of these are never streams."""
+    in_all = max(files - min(OWN_FILES, files // 4), 2)
+    return Files(in_all, in_all - max(min(KEPT_FILES, in_all // 8), 1))
 
 
 def tell_of_exhaustion(loop: asyncio.AbstractEventLoop) -> None:

@@ -82,7 +82,7 @@ async def newsroom(routes=(), limits=Limits(), places=Room(), **options):  # noq
     application.add_routes(routes)
     runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=20)
     await runner.setup()
-    room.clients = Clients(runner.server, places, access_log=None)
+    room.clients = Clients(runner.server, places, lambda: room.doors.inside, access_log=None)
     sock = listen("127.0.0.1", 0)
     listening = await asyncio.get_running_loop().create_server(room.clients, sock=sock)
     room.port = sock.getsockname()[1]

@@ -12,7 +12,7 @@ import pytest
 from serving import publishing, transcript
 from streaming import Listener, newsroom, soon
 
-from publisher.listening import OWN_FILES, shared_out
+from publisher.listening import shared_out
 from publisher.web import clients as clients_module
 from publisher.web.clients import Room
 from publisher.web.ready import PIECE_BYTES
@@ -167,13 +167,23 @@ async def test_who_says_that_it_will_ask_no_more_still_gets_its_answers():
         await soon(lambda: not len(room.clients))
 
 
-@pytest.mark.parametrize(
-    ("files", "shares"), [(20_000, (17_696, 2_048)), (600, (338, 112)), (8, (5, 1)), (2**31, None)]
-)
-def test_most_open_files_are_for_streams(files, shares):
-    shared = shared_out(files, 2_048)
-    assert shares is None or shared == shares
-    assert sum(shared) <= files - min(files // 4, OWN_FILES)
+@pytest.mark.parametrize(("files", "shares"), [(20_000, (19_744, 19_488)), (600, (450, 394)), (8, (6, 5)), (1, (2, 1))])
+def test_most_open_files_are_for_streams_and_some_never(files, shares):
+    assert shared_out(files) == shares
+
+
+async def test_streams_and_others_share_the_files(at_once):
+    async with clients(files=3) as (room, call):
+        await room.pressed(await room.posts(1))
+        async with Listener(room) as first, Listener(room) as second:
+            await first.upto(1)
+            await second.upto(1)
+            callers = [await call() for _ in range(3)]
+            assert [await caller.ask() for caller in callers] == [None, None, 200]
+            assert room.channel.fanout.readers == 2
+        await soon(lambda: not room.doors.inside)
+        callers = [await call() for _ in range(2)]
+        assert [await caller.ask() for caller in callers] == [200, 200]
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="this system cannot set the limits of another process")

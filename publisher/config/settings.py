@@ -51,7 +51,7 @@ class ServerSettings(_Table):
     port: int = Field(default=8000, ge=0, le=65_535)
     public_url: Annotated[str, AfterValidator(lambda url: web_root(url) if url else "")] = ""
     heartbeat: Pause = timedelta(seconds=15)
-    most_connections: int = Field(default=2_048, ge=1)
+    most_connections: int = Field(default=0, ge=0)
     most_connections_per_address: int = Field(default=0, ge=0)
     metrics: bool = True
     token_file: OptionalPath = None

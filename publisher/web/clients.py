@@ -1,9 +1,9 @@
 """Clients: the connections that are no streams, bounded in number and in how long one may refuse its answer.
 
 aiohttp ends a connection on which no request comes (``IDLE_SECONDS``), but takes as many as come, and waits for ever
-for one that asks and does not read. Here there is room for so many. Where one more comes, the one that was quiet for
-longest has to go; where all are busy, the new one is told to come again. So whoever opens connections and leaves them
-open keeps nobody out, and streams, which have files of their own, least of all.
+for one that asks and does not read. Here there is room for so many: as the files bear that streams do not have. Where
+one more comes, the one that was quiet for longest has to go; where all are busy, the new one is told to come again. So
+whoever opens connections and leaves them open keeps nobody out, and no stream ends for it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from shared.post import encode_json
 from shared.wire import PROBLEM
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from publisher.web.addresses import Networks
 
 IDLE_SECONDS = 75.0
@@ -44,11 +46,15 @@ Why = Literal["displaced", "refused", "stalled"]
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Most connections ``in_all`` and ``per_address``; 0 sets no limit. ``trusted`` proxies have none of the latter."""
+    """Most connections ``in_all`` and ``per_address``; 0 sets no limit. ``trusted`` proxies have none of the latter.
+
+    ``files`` are those that there are for these and for the streams together; 0 if there are enough.
+    """
 
     in_all: int = 0
     per_address: int = 0
     trusted: Networks = ()
+    files: int = 0
 
 
 class Clients:
@@ -58,11 +64,19 @@ class Clients:
         closed: how many were closed, by the reason.
     """
 
-    def __init__(self, server: web.Server, room: Room, **options: Any) -> None:
-        """Serve what ``server`` does; ``options`` are aiohttp's of a connection (``web.RequestHandler``)."""
+    def __init__(self, server: web.Server, room: Room, streams: Callable[[], int], **options: Any) -> None:
+        """Serve what ``server`` does.
+
+        Args:
+            server: of the application.
+            room: that there is.
+            streams: tells how many of these there are.
+            options: aiohttp's of a connection (``web.RequestHandler``).
+        """
         self.closed: Counter[Why] = Counter()
         self._server = server
         self._room = room
+        self._streams = streams
         self._options = {"keepalive_timeout": IDLE_SECONDS} | options
         self._quiet: OrderedDict[Client, None] = OrderedDict()  # the one that was quiet for longest first
         self._by_address: dict[str, set[Client]] = {}
@@ -83,7 +97,7 @@ class Clients:
             alike = self._by_address.get(client.address, ())
             if len(alike) >= room.per_address and not self._displaced(min(alike, key=_moved)):
                 return False
-        if room.in_all and len(self._quiet) >= room.in_all and not self._displaced(next(iter(self._quiet))):
+        if self._is_full and not (self._quiet and self._displaced(next(iter(self._quiet)))):
             return False
         self._quiet[client] = None
         if client.address:
@@ -92,6 +106,11 @@ class Clients:
             self._sweeping = True
             asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._sweep)
         return True
+
+    @property
+    def _is_full(self) -> bool:
+        room, here = self._room, len(self._quiet)
+        return 0 < room.in_all <= here or 0 < room.files <= here + self._streams()
 
     def moved(self, client: Client) -> None:
         """Note that one sent or took something."""
@@ -113,7 +132,6 @@ class Clients:
     def _displaced(self, client: Client) -> bool:
         """Close one so that another has room, unless it is busy."""
         if time.monotonic() - client.moved < BUSY_SECONDS:
-            self.closed["refused"] += 1
             return False
         self._close(client, "displaced")
         return True
@@ -173,6 +191,7 @@ class Client(web.RequestHandler):
             transport.set_write_buffer_limits(high=WAITING_BYTES)
             super().connection_made(transport)
             return
+        self._clients.closed["refused"] += 1
         with suppress(OSError):  # closed with something unread, the kernel would take back what is sent
             os.read(transport.get_extra_info("socket").fileno(), 65_536)
         transport.write(_refusal())
