@@ -90,7 +90,7 @@ async def test_who_looks_in_vain_with_a_browser_gets_a_page(visit):
         assert page.cssselect("h1")[0].text == "Not Found"
         assert page.cssselect("main a")[0].get("href") == root
         why = json.loads((await visit(path, Accept="*/*"))[2])["detail"]
-        assert page.cssselect(".subtitle")[0].text == why
+        assert page.cssselect(".subtitle")[0].text == f"{why[0].upper()}{why[1:]}."
 
 
 async def test_a_post_that_was_taken_away_is_gone(room, visit):
