@@ -243,6 +243,9 @@ class Press:
                     arrival=encode_frame("post", body, position) if moved else b"",
                     was_unknown=was_unknown,
                 )
+            case DeleteEvent(id=post_id, withdrawn=True):
+                # What tags it had may be gone from the log by now: all are told, who never had it passes it over.
+                return EncodedFrame(logged.seq, "delete", self._removal(logged, post_id), was_unknown=True)
             case DeleteEvent(id=post_id):
                 return EncodedFrame(
                     logged.seq, "delete", self._removal(logged, post_id), was=was, was_unknown=was_unknown

@@ -342,6 +342,81 @@ STEP = st.one_of(
 )
 
 
+SECRET = "Zanzibar"
+
+
+def told(take, version, slug="a"):
+    """Draft a version of a post that tells a secret."""
+    words = {"title": SECRET, "content_html": f"<p>{SECRET * 500}</p>", "tags": (SECRET,)}
+    post = make_post(slug, facts={"revision": version}, date_modified=NOW, **words)
+    return Draft(f"take-{take}:{slug}:{version}", NOW, PostEvent(post=post) if version == 1 else UpdateEvent(post=post))
+
+
+def withdrawal(take, version, slug="a"):
+    return Draft(f"take-{take}:{slug}:{version}", NOW, DeleteEvent(id=slug, story_time=NOW, withdrawn=True))
+
+
+async def test_a_withdrawal_takes_the_words_of_its_post_and_nothing_else(log):
+    drafts = [told(1, 1), told(1, 2), told(3, 1), told(3, 1, "a-b"), told(3, 1, "b"), draft("take-3:clock", "clock")]
+    before = await log.append(drafts)
+    (gone,) = await log.append([withdrawal(3, 2)])
+    after = await log.read(0)
+    assert after[-1] == gone
+    for was, now in zip(before, after, strict=False):
+        if was.key.split(":")[1] != "a":
+            assert now == was
+            continue
+        assert SECRET not in str(now)
+        assert (now.position, now.key, now.released_at) == (was.position, was.key, was.released_at)
+        assert (now.event.kind, now.event.story_time) == (was.event.kind, was.event.story_time)
+        kept = {"id", "content_html", "date_published", "date_modified", "_newsreel"}
+        assert now.event.post.to_dict().keys() == kept
+        assert now.event.post.revision == was.event.post.revision
+    assert await log.append([told(1, 2)]) == [after[1]], "the key is known still"
+    assert SECRET not in str(await log.latest("update"))
+    assert await log.append([withdrawal(3, 2)]) == [gone]
+    assert await log.read(0) == after
+
+
+def whole(path):
+    """Read a log's file and all that SQLite keeps beside it."""
+    return b"".join(file.read_bytes() for file in path.parent.glob(path.name + "*"))
+
+
+async def test_what_is_withdrawn_or_pruned_is_overwritten_on_the_disk_at_once(path):
+    store = await SqliteStore.open(path)
+    log = store.channel("harbour")
+    for slug in "xayabz":  # others around it, so that pages are split and filled
+        await log.append([told(1, version, slug) for version in range(1, 4)])
+    assert SECRET.encode() in whole(path)
+    for slug in "xyzb":
+        await log.append([withdrawal(1, 4, slug)])
+    assert whole(path).count(SECRET.encode()) > 0
+    await log.append([withdrawal(1, 4)])
+    assert SECRET.encode() not in whole(path)
+    await log.append([told(1, 1, "c")])
+    await log.prune(await log.head())
+    await log.append([withdrawal(1, 9)])
+    assert SECRET.encode() not in whole(path)
+    await store.close()
+
+
+async def test_who_reads_the_file_for_long_does_not_keep_the_words_for_ever(path):
+    store = await SqliteStore.open(path)
+    log = store.channel("harbour")
+    await log.append([told(1, 1)])
+    reader = sqlite3.connect(path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM event").fetchall()
+    await log.append([withdrawal(1, 2)])
+    assert SECRET not in str(await log.read(0))
+    reader.execute("COMMIT")
+    await log.append([draft("another")])
+    assert SECRET.encode() not in whole(path)
+    reader.close()
+    await store.close()
+
+
 @settings(max_examples=40)
 @given(st.lists(STEP, max_size=12))
 def test_engines_agree(tmp_path_factory, steps):

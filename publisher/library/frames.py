@@ -110,7 +110,8 @@ class Frames:
         """Leave nothing of frames but their places: their post was withdrawn."""
         for seq in seqs:
             self._stacks.execute(
-                "UPDATE frame SET body = x'', removal = NULL WHERE take = ? AND seq = ?", (self._take, seq)
+                "UPDATE frame SET body = x'', tags = NULL, was = NULL, removal = NULL WHERE take = ? AND seq = ?",
+                (self._take, seq),
             )
 
     def forget(self, upto: int) -> bool:

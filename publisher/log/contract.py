@@ -28,8 +28,8 @@ class StaleAppendError(LogError):
 class Draft:
     """An event on its way into the log.
 
-    ``key`` names the fact (``take-1:20230201T0522Z-alpha:1``): the same key is the same fact, however often it is
-    appended. ``released_at`` is zone-aware.
+    ``key`` names the fact (``take-1:20230201T0522Z-alpha:1``, of take, post and version): the same key is the same
+    fact, however often it is appended. ``released_at`` is zone-aware.
     """
 
     key: str
@@ -55,6 +55,8 @@ class EventLog(Protocol):
       reads fall together.
     * **Known loss.** ``oldest`` is the lowest sequence number from which reading is whole: a reader that stands at
       ``oldest - 1`` or later can go on, one before it has lost events. It survives reopening.
+    * **Withdrawal.** A ``delete`` that is ``withdrawn`` takes, in the same append, the words out of all events of its
+      post, in whatever take: they keep place, key, kind, id and times. An engine on a disk overwrites them there.
     * **Epoch.** Drawn at random when the log is created, kept for its life; positions of two epochs do not compare.
     """
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from publisher.log.contract import LogError, StaleAppendError
 from publisher.log.epoch import draw_epoch
 from publisher.log.news import Bells
+from publisher.log.withdrawal import withdrawn_by, wordless
 from shared.event import Logged, Position
 
 if TYPE_CHECKING:
@@ -77,6 +78,10 @@ class MemoryLog:
         self._events.append(logged)
         self._by_key[draft.key] = logged
         self._newest[draft.event.kind] = logged
+        if slug := withdrawn_by(draft.event):
+            self._events = [wordless(known, slug) for known in self._events]
+            self._by_key = {key: wordless(known, slug) for key, known in self._by_key.items()}
+            self._newest = {kind: wordless(known, slug) for kind, known in self._newest.items()}
         return logged
 
     async def read(self, after: int, limit: int = 500) -> list[Logged]:

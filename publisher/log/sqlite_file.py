@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from publisher.log.contract import LogError, StaleAppendError
 from publisher.log.epoch import draw_epoch
+from publisher.log.withdrawal import key_ranges, withdrawn_by, wordless
 from shared.errors import UsageError
 from shared.event import Logged, Position, decode_event, encode_event
 
@@ -29,6 +30,8 @@ APPLICATION_ID = 0x6E726C67  # "nrlg"
 SCHEMA_VERSION = 1
 BUSY_SECONDS = 10.0
 """How long to wait for another process that writes to the same file; its commits take milliseconds."""
+WIPE_MILLISECONDS = 50
+"""How long to wait for who reads the write-ahead log before it is wiped; appends wait meanwhile."""
 
 _PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL}  # what may be over at the next append; all else is for good
 
@@ -58,6 +61,10 @@ ORDER BY seq LIMIT :limit
 _FIND = """
 SELECT seq, key, released_at, event FROM event
 WHERE channel = (SELECT id FROM channel WHERE name = ?) AND key = ?
+"""
+_WITH_KEYS = """
+SELECT seq, key, released_at, event FROM event
+WHERE channel = (SELECT id FROM channel WHERE name = ?) AND key >= ? AND key < ?
 """
 _LATEST = """
 SELECT seq, key, released_at, event FROM event
@@ -99,6 +106,7 @@ class LogFile:
         self.path = path
         self.epoch = ""
         self._connection = connection
+        self._lingering = False  # words of a withdrawn post may be in the write-ahead log
 
     @classmethod
     def open(cls, path: Path) -> LogFile:
@@ -113,6 +121,7 @@ class LogFile:
             with file.told("opened"):
                 file._begin_or_check()
                 file._connection.execute("PRAGMA synchronous = FULL")
+                file._connection.execute("PRAGMA secure_delete = ON")  # what is withdrawn or pruned is overwritten
                 (file.epoch,) = file._connection.execute("SELECT epoch FROM meta").fetchone()
         except BaseException:
             file.close()
@@ -209,7 +218,29 @@ class LogFile:
             one = Logged(Position(self.epoch, inserted.lastrowid or 0), draft.key, draft.released_at, draft.event)
             logged.append(one)
             fresh.append(one)
+            if slug := withdrawn_by(draft.event):
+                self._take_words(channel, draft, slug)
         return Written(logged, fresh, before)
+
+    def _take_words(self, channel: str, draft: Draft, slug: str) -> None:
+        """Take the words of the post ``slug``, which is withdrawn, out of its events."""
+        for first, last in key_ranges(draft):
+            for row in self._connection.execute(_WITH_KEYS, (channel, first, last)).fetchall():
+                bare = wordless(self._logged(row), slug)
+                text = encode_event(bare.event).decode()
+                self._connection.execute("UPDATE event SET event = ? WHERE seq = ?", (text, bare.seq))
+        self._lingering = True
+
+    def wipe(self) -> None:
+        """Leave no words of withdrawn posts in the write-ahead log, or try again later if somebody is reading it.
+
+        Call it after a commit. What it overwrites in the file itself is ``secure_delete``'s doing.
+        """
+        if self._lingering:
+            self._connection.execute(f"PRAGMA busy_timeout = {WIPE_MILLISECONDS}")
+            (busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
+            self._lingering = bool(busy)
 
     def prune(self, channel: str, upto: int, limit: int) -> bool:
         """Forget up to ``limit`` events; True if there may be more to forget."""

@@ -136,6 +136,8 @@ class Writer:
             if isinstance(failure, BrokenLogError):
                 self._broken = str(failure)
             return [(job, None, type(failure)(str(failure))) for job in jobs]
+        with suppress(sqlite3.Error):  # all is durable; it is tried again after the next commit
+            self._file.wipe()
         return outcomes
 
     def _attempt(self, job: Job, *, alone: bool) -> Outcome:
