@@ -155,7 +155,7 @@ async def test_places_to_seek_to(where, out):
     replay = await replaying(0, 1, 2, 3)
     await replay.ask(state="paused", seek=where)
     assert await replay.out() == [f"p{n}" for n in range(out)]
-    assert replay.standing.state == "paused"
+    assert replay.standing.state == ("ended" if out == 4 else "paused")
 
 
 async def test_a_place_that_is_none_is_refused_and_changes_nothing():
@@ -177,11 +177,32 @@ async def test_a_step_releases_just_the_next_post_and_stands_still():
     assert len(await replay.out()) == 4
     await replay.ask(step=True)
     assert (len(await replay.out()), replay.standing.elapsed, replay.standing.duration) == (5, 7200, 7200)
+
+
+@pytest.mark.parametrize("way", [{"step": True}, {"seek": "100%"}])
+async def test_a_replay_that_is_led_to_its_last_post_has_ended(way):
+    replay = await replaying(0, 60)
+    await replay.ask(state="paused")
+    await replay.ask(**way)
+    assert (replay.standing.state, await replay.out()) == ("ended", ["p0", "p1"])
     before = await replay.kinds()
     await replay.ask(step=True)  # nothing is left
+    await replay.restart()
     assert await replay.kinds() == before
     await replay.ask(state="playing")
-    assert replay.standing.state == "ended"
+    assert (replay.standing.state, await replay.out()) == ("playing", ["p0"])
+
+
+async def test_a_loop_that_is_led_to_its_last_post_stands_still_till_it_is_played():
+    replay = await replaying(0, 60, loop=True, loop_pause=timedelta(seconds=5))
+    await replay.ask(step=True)
+    await replay.wait(1000)
+    assert (replay.standing.state, await replay.out(), replay.standing.run) == ("paused", ["p0", "p1"], 1)
+    await replay.ask(state="playing")
+    await replay.wait(4)
+    assert replay.standing.run == 1
+    await replay.wait(1)
+    assert (replay.standing.run, await replay.out()) == (2, ["p0"])
 
 
 async def test_playing_on_after_a_step_releases_the_rest_of_the_instant():

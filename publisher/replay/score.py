@@ -91,7 +91,8 @@ def next_step(head: Playhead, reel: Reel, score: Score, now: datetime) -> tuple[
     due = head.due(reel, now)
     if head.out < due:
         return head.cues(reel.cues[head.out : min(due, head.out + GROUP)], now), None
-    if clock.state == "playing" and head.out == len(reel):
+    # A round that is led to its last post by hand has ended, too; one of a loop stands still there.
+    if head.out == len(reel) and (clock.state == "playing" or (clock.state == "paused" and not score.loop)):
         return _after_the_last(head, clock, reel, score, now)
     return [], head.next_release(reel, now)
 
