@@ -27,7 +27,8 @@ MAX_SOURCE_BYTES = 64 * 1024 * 1024
 """Most bytes of a file; a live blog of 20,000 posts has about 20 MB."""
 MAX_DOWNLOAD_BYTES = 20 * 1024 * 1024
 """Most bytes of a page from the web."""
-_ON_THE_WEB = re.compile("https?://", re.IGNORECASE)
+ON_THE_WEB = re.compile("https?://", re.IGNORECASE)
+"""Begins a source that is no path."""
 _CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
 _STDIN = 0
 
@@ -75,7 +76,7 @@ def read_sources(wanted: Wanted) -> Reading:
 
 def channel_name(source: str) -> str:
     """Make the channel's path segment of a source: the file's stem as a slug. Raises BadUrlError."""
-    if _ON_THE_WEB.match(source):
+    if ON_THE_WEB.match(source):
         check_url(source)
         source = urlsplit(source).path
     stem = Path(source).stem
@@ -84,7 +85,7 @@ def channel_name(source: str) -> str:
 
 def _get(source: str, *, allow_private: bool) -> tuple[bytes, str, datetime | None]:
     """Give a source's bytes, what to call it, and when its file was last written."""
-    if _ON_THE_WEB.match(source):
+    if ON_THE_WEB.match(source):
         return asyncio.run(_download(source, allow_private=allow_private)), source, None
     try:
         with open(_STDIN, "rb", closefd=False) if source == "-" else Path(source).open("rb") as file:

@@ -67,6 +67,22 @@ def test_environment_variables_win(write, monkeypatch):
     assert (chosen.server.port, chosen.server.host) == (9000, "::1")
 
 
+def test_paths_lead_from_the_folder_of_the_configuration(write, tmp_path, monkeypatch):
+    path = write(
+        '[server]\ntoken_file = "token"\n[channels.a]\nsource = ["a.txt", "/b.txt", "-", "HTTP://c.example"]\n'
+    )
+    chosen = load(path)
+    assert chosen.server.token_file == tmp_path / "token"
+    assert chosen.channels["a"].source == (f"{tmp_path}/a.txt", "/b.txt", "-", "HTTP://c.example")
+    assert chosen.log.url == f"sqlite:{tmp_path}/newsreel.db"
+    for url, found in (("x.db", f"sqlite:{tmp_path}/x.db"), ("/x.db", "sqlite:/x.db"), ("memory:", "memory:")):
+        monkeypatch.setenv("NEWSREEL_LOG__URL", url)
+        assert load(path).log.url == found
+    monkeypatch.delenv("NEWSREEL_LOG__URL")
+    monkeypatch.chdir(tmp_path)
+    assert load(Path(path.name)).log.url == "sqlite:newsreel.db"
+
+
 def test_values_as_people_write_them(write):
     channel = load(
         write('[channels.a]\nsource="a"\nspeed="600x"\nfrom="21:30"\nmax_gap="1h30m"\nloop_pause="2m"\n')
@@ -142,6 +158,10 @@ def test_errors_say_what_where_and_how_to_mend(write, text, told):
             "channels.x.language: 'so to speak' is no language tag",
         ),
         ("[channels.x]\nsource = []", "channels.x.source: [] is too short; write at least 1"),
+        (
+            '[log]\nurl = "redis://x"',
+            "config.toml:2: log.url: 'redis://x' names no log; use a path, sqlite:PATH or memory:",
+        ),
         ("log = 3", "config.toml:1: log: 3 is no table; write its keys below a line with its name in brackets"),
     ],
 )

@@ -19,6 +19,8 @@ from publisher.config.settings import (
     StreamSettings,
     WebSubSettings,
 )
+from publisher.intake import ON_THE_WEB
+from publisher.log.opening import log_path
 from publisher.wording import worded
 from shared.errors import UsageError
 from shared.text import clean_line
@@ -52,7 +54,7 @@ class _Overridable(Settings, BaseSettings):
 
 
 def load(path: Path) -> Settings:
-    """Read a configuration file.
+    """Read a configuration file. Paths in it that are not absolute lead from its folder.
 
     Raises:
         ConfigError: it cannot be read, is no TOML, or says something that newsreel does not know.
@@ -65,11 +67,27 @@ def load(path: Path) -> Settings:
     except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, or a number of thousands of digits
         raise ConfigError(f"{path}: no valid TOML: {error}") from None
     try:
-        return _Overridable(**table)
+        return _found_from(path.parent, _Overridable(**table))
     except SettingsError as error:
         raise ConfigError(f"environment: {error}; write one variable a setting: NEWSREEL_SERVER__PORT=8001") from None
     except ValidationError as error:
         raise _refused(error, str(path), text) from None
+
+
+def _found_from(folder: Path, chosen: Settings) -> Settings:
+    """Let what a configuration names by a path be found wherever the server is started in."""
+
+    def found(source: str) -> str:
+        return source if source == "-" or ON_THE_WEB.match(source) else str(folder / source)
+
+    log, file = log_path(chosen.log.url), chosen.server.token_file
+    channels = {
+        name: channel.model_copy(update={"source": tuple(map(found, channel.source))})
+        for name, channel in chosen.channels.items()
+    }
+    server = chosen.server.model_copy(update={"token_file": folder / file if file is not None else None})
+    kept = chosen.log.model_copy(update={"url": f"sqlite:{folder / log}"}) if log is not None else chosen.log
+    return chosen.model_copy(update={"server": server, "log": kept, "channels": channels})
 
 
 def arguments(table: dict[str, Any], command: str) -> Settings:

@@ -23,6 +23,7 @@ from publisher.config.values import (
     web_root,
 )
 from publisher.intake import Wanted
+from publisher.log.opening import log_path
 from publisher.projection import Ids, Timestamps
 from publisher.sources.options import Options
 from shared.text import clean_line
@@ -38,6 +39,11 @@ def _language(tag: str) -> str:
     if not _LANGUAGE.fullmatch(tag):
         raise ValueError(f"{tag!r} is no language tag (BCP 47); write one such as en or pt-BR")
     return tag
+
+
+def _log(url: str) -> str:
+    told(log_path, url)
+    return url
 
 
 class _Table(BaseModel):
@@ -85,7 +91,7 @@ class StreamSettings(_Table):
 class LogSettings(_Table):
     """Where events are kept."""
 
-    url: str = "sqlite:newsreel.db"
+    url: Annotated[str, AfterValidator(_log)] = "sqlite:newsreel.db"
     keep: int = Field(default=0, ge=0)
 
 
