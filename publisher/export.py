@@ -110,15 +110,34 @@ def _posts(channel: Channel) -> Iterator[tuple[str, Post]]:
                 yield filed.slug, post
 
 
+def make_folder(folder: Path) -> None:
+    """Make the folder of a site, if it is not there. The one that it stands in must be: its name may hold a slip.
+
+    Raises:
+        CannotWriteError: it cannot be made.
+    """
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(folder.parent, folder, error) from None
+
+
 def write(folder: Path, path: str, body: bytes) -> None:
-    """Write one file of a site.
+    """Write one file below ``folder``, which must be there.
 
     Raises:
         CannotWriteError: it, or a folder above it, cannot be made.
     """
     target = folder / path
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.parent != folder and folder.is_dir():
+            target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(body)
     except OSError as error:
-        raise CannotWriteError(f"{error.filename or folder}: {error.strerror}; choose another --output") from None
+        raise _cannot_write(folder, target, error) from None
+
+
+def _cannot_write(above: Path, target: Path, error: OSError) -> CannotWriteError:
+    if isinstance(error, FileNotFoundError):
+        return CannotWriteError(f"{above}: no such folder; make it first, or mend --output")
+    return CannotWriteError(f"{error.filename or target}: {error.strerror}; choose another --output")

@@ -9,9 +9,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
+from click.testing import CliRunner
 from serving import ROOT, transcript
 
 from publisher import intake
+from publisher.commands.convert import convert
+from publisher.commands.export import export_
 from publisher.intake import NoSourceError, Wanted, read_sources
 from publisher.sources.options import OptionError, Options
 from shared.errors import NewsreelError
@@ -127,3 +130,20 @@ def test_convert_and_back_gives_the_same_report(tmp_path, form):
     before, after = (json.loads(publisher("check", "--json", path))["posts"] for path in (source, converted))
     kept = ("id", "title", "authors", "published", "content_text", "images")
     assert [{key: post[key] for key in kept} for post in after] == [{key: post[key] for key in kept} for post in before]
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        (convert, ["--to", "jsonl", "--output", "{}/storys/day.jsonl"]),
+        (export_, ["--base-url", "https://news.example/", "--output", "{}/storys/day"]),
+    ],
+)
+def test_a_slip_in_a_folders_name_is_told_and_makes_no_folder(tmp_path, command, options):
+    (tmp_path / "stories").mkdir()
+    source = str(ROOT / "examples/harbour-fire.txt")
+    wrong = CliRunner().invoke(command, [source, *(option.format(tmp_path) for option in options)])
+    assert str(wrong.exception) == f"{tmp_path / 'storys'}: no such folder; make it first, or mend --output"
+    assert [path.name for path in tmp_path.iterdir()] == ["stories"]
+    right = CliRunner().invoke(command, [source, *(o.format(tmp_path).replace("rys", "ries") for o in options)])
+    assert right.exit_code == 0 and len(list((tmp_path / "stories").iterdir())) == 1

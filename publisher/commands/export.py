@@ -11,7 +11,7 @@ import click
 from publisher.commands.options import checked, reading_options
 from publisher.commands.progress import progress
 from publisher.config import web_root
-from publisher.export import exporting, write
+from publisher.export import exporting, make_folder, write
 from publisher.intake import channel_name, read_sources
 from shared.command import common_options
 
@@ -53,6 +53,7 @@ def export_(wanted: Wanted, output: Path, base_url: str, **options: Any) -> None
 
 async def _export(reading: Reading, output: Path, base_url: str, name: str, *, title: str, window: int) -> int:
     count = 0
+    make_folder(output)
     with progress("exporting", len(reading.posts)) as step:
         async with exporting(reading, base_url, name, title=title, window=window) as files:
             for path, body in files:
