@@ -42,9 +42,9 @@ class Dropped:
     ``control`` (a label of the page), ``dangling-link`` (a sentence whose link is lost), ``navigation`` and
     ``preamble`` (above the first post), ``page-stamp`` (an update stamp that says no moment), ``repeated-stamp``,
     ``section-date`` and ``dateline`` (they date posts, or place them), ``edit-stamp`` (when a post was edited),
-    ``role`` (an author's office), ``world-clock``, ``separator``, ``boilerplate`` (a notice about the site),
-    ``closing`` (a notice that the coverage has ended), ``summary`` (a box of key points), ``duplicate`` (a post that
-    the page holds twice), ``empty-post`` (a time, or a time and names, with nothing under it).
+    ``role`` (an author's office, or name on a network), ``world-clock``, ``separator``, ``boilerplate`` (a notice about
+    the site), ``closing`` (a notice that the coverage has ended), ``summary`` (a box of key points), ``duplicate`` (a
+    post that the page holds twice), ``empty-post`` (a time, or a time and names, with nothing under it).
     """
 
     line: int

@@ -7,6 +7,7 @@ posts.
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -18,10 +19,12 @@ from publisher.sources.transcript.body import Body, make_body
 from publisher.sources.transcript.clockwork import find_zones
 from publisher.sources.transcript.clues import Clues, find_clues
 from publisher.sources.transcript.dating import date_all
+from publisher.sources.transcript.furniture import EVENT_MINUTE, PAGES
 from publisher.sources.transcript.header import Top, declare, read_header
 from publisher.sources.transcript.language import find_language
 from publisher.sources.transcript.leaving import without_copies, without_empty, without_notices
 from publisher.sources.transcript.lines import split
+from publisher.sources.transcript.mail import take_mail_head
 from publisher.sources.transcript.missing import fill, refuse_untimed
 from publisher.sources.transcript.notes import Notes
 from publisher.sources.transcript.order import direction, oldest_first
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
 
 FORMAT = "transcript"
 _NO_CALENDAR = "its dates leave the calendar; give another --date or --saved-at"
+_HEADING = re.compile(r"#{1,6} ")
 _LONGEST_PAUSE = timedelta(days=7)
 """Between posts of one live blog."""
 
@@ -60,7 +64,7 @@ def read(text: str, name: str, options: Options) -> Reading:
     lines, broken = break_blobs(split(text, name))
     if broken:
         notes.doubt("line-cut", "the line holds several posts; it was cut at their times", broken[0])
-    tokens = tokenise(lines)
+    tokens = take_mail_head(tokenise(lines))
     texts = [token.text for token in tokens]
     choice = find_shape(tokens, notes)
     top, filled = _posts(tokens, choice, notes)
@@ -78,10 +82,11 @@ def read(text: str, name: str, options: Options) -> Reading:
         ordered.append(_boxed(box, clues.updated or ordered[-1].moment, bodies))
     ordered.sort(key=lambda one: one.moment)
     _compare(ordered, choice, top, clues.updated, notes)
+    _doubt_pages(tokens, notes)
     _doubt_posts(filled, notes)
     mint = Mint()
     header = Header(
-        title=top.title.text if top.title else None,
+        title=_HEADING.sub("", top.title.text) if top.title else None,
         authors=top.authors,
         updated=clues.updated,
         language=find_language(texts),
@@ -126,6 +131,15 @@ def _boxed(box: list[Token], moment: datetime, bodies: dict[int, Body]) -> Dated
     return Dated(moment, section, "header", "day")
 
 
+def _doubt_pages(tokens: Sequence[Token], notes: Notes) -> None:
+    """Say that the page is one of several, where it says so."""
+    for token in tokens:
+        page = PAGES.fullmatch(token.text) if token.kind is Kind.CONTROL else None
+        if page and int(page[2]) > 1:
+            message = f"this is page {page[1]} of {page[2]}; save the others and read them too"
+            notes.doubt_once("paged", message, token.line)
+
+
 def _compare(ordered: Sequence[Dated], choice: Choice, top: Top, updated: datetime | None, notes: Notes) -> None:
     """Hold the posts against what the page says of itself."""
     found = len(ordered)
@@ -138,7 +152,7 @@ def _compare(ordered: Sequence[Dated], choice: Choice, top: Top, updated: dateti
         notes.doubt("numbers-mismatch", message, ordered[-1].section.line)
     for earlier, later in pairwise(ordered):
         pause = later.moment - earlier.moment
-        if pause > _LONGEST_PAUSE and later.source != "interpolated":
+        if pause > _LONGEST_PAUSE and later.source != "interpolated" and later.precision != "day":
             message = f"{pause.days} days lie before {later.section.text!r}"
             notes.doubt(
                 "long-pause", f"{message}; if the source holds several live blogs, part them", later.section.line
@@ -151,7 +165,11 @@ def _compare(ordered: Sequence[Dated], choice: Choice, top: Top, updated: dateti
 
 def _doubt_posts(filled: Sequence[tuple[Section, Body]], notes: Notes) -> None:
     """Say which posts look damaged."""
-    bare = [section for section, _ in filled if section.headline is None and section.stamp]
+    bare = [
+        section
+        for section, body in filled
+        if section.headline is None and section.stamp and not EVENT_MINUTE.match(body.opening)
+    ]
     if len(bare) * 2 <= len(filled) or len(filled) == 1:  # else the page has no headlines
         for section in bare:
             notes.doubt("no-headline", f"{section.text!r} has no headline under it", section.line)
@@ -169,6 +187,7 @@ def _told(one: Dated, body: Body, mint: Mint) -> Told:
         content_html=body.html,
         date_published=one.moment,
         authors=section.authors,
+        tags=section.tags,
         newsreel=PostFacts(
             story_time=one.moment, images=tuple(body.images), pinned=section.pinned, key_event=section.key_event
         ),

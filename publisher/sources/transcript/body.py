@@ -33,6 +33,12 @@ _DANGLING = re.compile(
     r"(?:story|article|report|analysis|coverage|interview|transcript|explainer|video|clip|moment) ?[.:]?",
     re.IGNORECASE,
 )
+# What heads the title of another page, which stands behind it or on the lines below.
+_RELATED = re.compile(
+    r"(?:related|read also|also read|see also|(?:à )?lire aussi|(?:lesen sie|lies) auch|mehr zum thema|lea también|"
+    r"lee también|leia (?:também|mais)|leggi anche|lees ook)(?: ?:| ?\||$).{0,160}(?<![.!?])",
+    re.IGNORECASE,
+)
 
 
 @dataclass(slots=True)
@@ -68,7 +74,7 @@ def make_body(tokens: list[Token]) -> Body:
 
 
 def _paragraphs(tokens: list[Token], dropped: list[Dropped]) -> Iterator[Paragraph]:
-    blank = True
+    blank, related = True, False
     texts = [token for token in tokens if token.kind is not Kind.BLANK]
     following = iter([token.text for token in texts[1:]] + [""])
     for token in tokens:
@@ -79,6 +85,12 @@ def _paragraphs(tokens: list[Token], dropped: list[Dropped]) -> Iterator[Paragra
             dropped.append(Dropped(token.line, token.text, "dangling-link"))
             blank = True
             continue
+        if _RELATED.fullmatch(token.text) or (related and not blank):
+            related = True
+            dropped.append(Dropped(token.line, token.text, "dangling-link"))
+            blank = False
+            continue
+        related = False
         yield Paragraph(token.text, glued=not blank)
         blank = False
 

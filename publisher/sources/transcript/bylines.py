@@ -20,6 +20,7 @@ _PREFIX = re.compile(
 )
 # The outlet and its possessive: CNN's, Reuters', the Harbour Post's.
 _OUTLET = re.compile(r"(?:the )?(?:[^\s,'’]+ ){0,4}?[^\s,'’]+(?:['’]s|(?<=s)['’]) ", re.IGNORECASE)
+_THING = re.compile(r"The (?!.*(?:,| and ))")  # "The Whale" is nobody's name
 _AND = re.compile(r",? (?:and|&) ")
 _IN = re.compile(r" (?:in|at|from) (?=[^\W\d_])")
 _PARTICLES = frozenset(
@@ -61,7 +62,7 @@ def read_byline(line: str) -> Byline | None:
         return None
     prefix = _PREFIX.match(line)
     if prefix is None:
-        authors = _authors(line, prefixed=False)
+        authors = () if _THING.match(line) and not _is_outlet(["", line]) else _authors(line, prefixed=False)
         return Byline(authors, prefixed=False, sure=len(authors) > 1) if authors and not _one_word(authors) else None
     rest = line[prefix.end() :]
     outlet = _OUTLET.match(rest)

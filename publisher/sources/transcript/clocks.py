@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from publisher.sources.reading import TimePrecision
 
-Style = Literal["halves", "colon", "dot", "bare", "uhr", "ago"]
-"""How a clock is written: with a.m. or p.m., ``17:05``, ``17.05``, ``1705``, ``17.05 Uhr`` (or ``uur``), as a span."""
+_WORDS_BEGIN = frozenset("nNmM")
+Style = Literal["halves", "colon", "dot", "bare", "uhr", "ago", "day"]
+"""How a moment is written: with a.m. or p.m., ``17:05``, ``17.05``, ``1705``, ``17.05 Uhr`` (or ``uur``), as a span, as
+a day without a clock.
+"""
 
 # Words come glued behind ("4:57 PMText"), but "10 AMERICANS" names no hour.
 _END = r"(?-i:(?![a-z0-9]|[A-Z][A-Z]))"
@@ -25,25 +28,34 @@ _CLOCK = re.compile(
     rf"|(?P<h4>[0-9]{{1,2}}) ?(?:h|時) ?(?P<m4>[0-9]{{2}})(?![0-9])分?"
     rf"|(?P<h5>[0-9]{{2}})(?P<m5>[0-9]{{2}})(?![0-9])(?: ?h(?:ou)?rs\b)?"
     r")"
-    rf"(?: ?{_HALF}| ?(?P<uhr>Uhr|uur)\b| hs?\b\.?)?",
+    rf"(?: ?{_HALF}| ?(?P<uhr>Uhr|uur)\b| hs?\b\.?)?"
+    r"|(?:12 )?(?:(?P<noon>noon)|midnight)\b(?!,? ?[0-9]{1,2}[:.])",
     re.IGNORECASE | re.ASCII,
 )
 
+# English, German; French, Spanish, Italian, Dutch and Portuguese behind it, where they are not the same.
 _UNITS: tuple[tuple[str, TimePrecision, timedelta], ...] = (
-    ("s|secs?|seconds?|sekunden?", "second", timedelta(seconds=1)),
-    ("m|mins?|minutes?|minuten?", "minute", timedelta(minutes=1)),
-    ("h|hrs?|hours?|stunden?", "hour", timedelta(hours=1)),
-    ("d|days?|tag(?:en?)?", "day", timedelta(days=1)),
-    ("wk?s?|weeks?|wochen?", "day", timedelta(days=7)),
-    ("mo|mos|months?|monat(?:en?)?", "month", timedelta(days=30)),
-    ("yr?s?|years?|jahr(?:en?)?", "month", timedelta(days=365)),
+    ("s|secs?|seconds?|sekunden?|segundos?|secondi", "second", timedelta(seconds=1)),
+    ("m|mins?|minutes?|minuten?|minutos?|minuti|minuto", "minute", timedelta(minutes=1)),
+    ("h|hrs?|hours?|stunden?|heures?|horas?|ore|ora|uur|uren", "hour", timedelta(hours=1)),
+    ("d|days?|tag(?:en?)?|jours?|d[ií]as?|giorni|giorno|dag(?:en)?", "day", timedelta(days=1)),
+    ("wk?s?|weeks?|wochen?|semaines?|semanas?|settiman[ae]|weken", "day", timedelta(days=7)),
+    ("mo|mos|months?|monat(?:en?)?|mois|m[eê]s(?:es)?|mesi|maand(?:en)?", "month", timedelta(days=30)),
+    ("yr?s?|years?|jahr(?:en?)?|an(?:s|née|nées)?|años?|anos?|ann[io]|jaar", "month", timedelta(days=365)),
 )
 _UNIT = re.compile("|".join(f"(?P<u{place}>{names})\\b" for place, (names, _, _) in enumerate(_UNITS)), re.IGNORECASE)
 _NAMES = "|".join(names for names, _, _ in _UNITS)
-_PART = rf"(?:[0-9]{{1,4}}|an?|one|einer?) ?(?:{_NAMES})\b\.?"
+_FROM_TWO = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_NUMBERS = {name: number for number, name in enumerate(_FROM_TWO, 2)} | dict.fromkeys(
+    ("a", "an", "one", "ein", "eine", "einer", "un", "une", "una", "um", "uma", "een"), 1
+)
+"""Small numbers as words; those of one in the other languages, too."""
+_COUNT = rf"(?:(?P<figures>[0-9]{{1,4}}) ?|(?P<word>{'|'.join(sorted(_NUMBERS, key=len, reverse=True))}) )"
+_COUNTED = re.compile(rf"\b{_COUNT}(?P<unit>(?:{_NAMES})\b)", re.IGNORECASE)
+_PART = rf"{re.sub('[?]P<[a-z]+>', '?:', _COUNT)}(?:{_NAMES})\b\.?"
 _AGO = re.compile(
-    rf"(?:about )?(?P<spans>{_PART}(?:,? (?:and )?{_PART}){{0,2}}) ago(?-i:(?![a-z]))"
-    rf"|vor (?P<vor>{_PART}(?: und {_PART})?)"
+    rf"(?:about )?(?P<spans>{_PART}(?:,? (?:and )?{_PART}){{0,2}}) (?:ago|fa|geleden)(?-i:(?![a-z]))"
+    rf"|(?:vor|il y a|hace|há) (?P<vor>{_PART}(?: (?:und|et|y|e) {_PART})?)"
     r"|(?P<now>just now|moments ago)(?-i:(?![a-z]))",
     re.IGNORECASE,
 )
@@ -51,13 +63,13 @@ _LONGEST_AGO = timedelta(days=36_500)
 """No page is older than a century."""
 _LONGEST_SPAN = 60
 """Characters from a span's first figure to its "ago"; without one, the expression below is slow to fail."""
-_AGO_BEGINS = frozenset("aAoOeEvVjJmM")
-_COUNTED = re.compile(rf"(?P<count>[0-9]{{1,4}}|[a-z]+) ?(?P<unit>(?:{_NAMES})\b)", re.IGNORECASE)
+_AGO_WORDS = ("ago", "now", " fa", "geleden")
+_AGO_BEGINS = re.compile(r"(?:vor|il y a|hace|há) (?=[0-9eu])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A time of day. ``hour_only`` is true of ``10am``.
+    """A time of day. ``hour_only`` is true of ``10am``, ``ends_day`` of ``24:00``.
 
     Attributes:
         slips: what is odd about it and how it was taken, as (code, sentence).
@@ -70,6 +82,7 @@ class Clock:
     hour_only: bool = False
     slips: tuple[tuple[str, str], ...] = ()
     flaw: str | None = None
+    ends_day: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +95,12 @@ class Ago:
 
 def read_clock(text: str, start: int = 0) -> tuple[Clock, int] | None:
     """Read the clock at ``start``, and tell where it ends; None if there is none."""
-    match = _CLOCK.match(text, start) if text[start : start + 1].isdigit() else None
+    first = text[start : start + 1]
+    match = _CLOCK.match(text, start) if first.isdigit() or first in _WORDS_BEGIN else None
     if match is None:
         return None
+    if match.lastgroup is None or match["noon"]:
+        return Clock(time(12 if match["noon"] else 0), "halves", hour_only=True), match.end()
     key = next(key for key in "12345" if match[f"h{key}"])
     minutes = None if key == "3" else match[f"m{key}"]
     hour, minute, second = int(match[f"h{key}"]), int(minutes or 0), int(match["s1"] or 0)
@@ -103,17 +119,21 @@ def read_clock(text: str, start: int = 0) -> tuple[Clock, int] | None:
         style = "bare"
     else:
         style = "dot" if match["mark"] == "." else "colon"
-    if hour > 23 or minute > 59 or second > 59:
+    if hour > 24 or minute > 59 or second > 59 or (hour == 24 and (half or (style == "bare" and minute))):
         return Clock(time(), style, flaw="is no time of day"), match.end()
-    clock = time(hour, minute, second)
-    return Clock(clock, style, match["s1"] is not None, minutes is None, slips), match.end()
+    clock = time(hour % 24, minute, second)  # 24:00 is the end of the day, 24:15 a ticker's
+    return Clock(clock, style, match["s1"] is not None, minutes is None, slips, ends_day=hour == 24), match.end()
+
+
+def may_count_back(text: str, start: int = 0) -> bool:
+    """Tell whether a span may stand at ``start``; most texts have none, and the expression is slow to fail."""
+    head = text[start : start + _LONGEST_SPAN].lower()
+    return any(word in head for word in _AGO_WORDS) or _AGO_BEGINS.match(head) is not None
 
 
 def read_ago(text: str, start: int = 0) -> tuple[Ago, int] | None:
     """Read the span at ``start`` (``4 min ago``, ``vor 5 Minuten``, ``just now``), and tell where it ends."""
-    first = text[start : start + 1]
-    may = first in _AGO_BEGINS or (first.isdigit() and "ago" in text[start : start + _LONGEST_SPAN].lower())
-    match = _AGO.match(text, start) if may else None
+    match = _AGO.match(text, start) if may_count_back(text, start) else None
     if match is None:
         return None
     if match["now"]:
@@ -124,6 +144,5 @@ def read_ago(text: str, start: int = 0) -> tuple[Ago, int] | None:
         if unit is None or unit.lastgroup is None:
             continue
         _, precision, length = _UNITS[int(unit.lastgroup[1:])]  # the last, and so the finest, counts
-        count = part["count"]
-        total += length * (int(count) if count.isdigit() else 1)
+        total += length * (int(part["figures"]) if part["figures"] else _NUMBERS[part["word"].casefold()])
     return (Ago(total, precision), match.end()) if total <= _LONGEST_AGO else None

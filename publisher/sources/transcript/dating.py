@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from publisher.sources.transcript.clues import FARTHEST
-from publisher.sources.transcript.days import Known, walk
+from publisher.sources.transcript.days import Known, derived, walk
 from publisher.sources.transcript.order import direction
 from publisher.sources.transcript.page import Dated
 from publisher.sources.transcript.stamps import settled
@@ -45,14 +45,29 @@ def date_all(sections: Sequence[Section], clues: Clues, notes: Notes) -> list[Da
             dated.append(None)
         elif stamp.ago is not None:
             dated.append(_count_back(section, clues, notes))
+        elif stamp.style == "day":
+            dated.append(_on_its_day(section, clues, notes))
         else:
             known = days[id(section)]
             moment, slips = stamp.moment(clues.zones.of(stamp, section.line), known.day)
             for code, sentence in slips:
-                notes.doubt(code, f"{section.text!r}: {sentence}", section.line)
+                doubt = notes.doubt_once if code == "zone-season" else notes.doubt
+                doubt(code, f"{section.text!r}: {sentence}", section.line)
             dated.append(Dated(moment, section, known.source, "second" if stamp.to_the_second else "minute"))
     _doubt_relative([one for one in dated if one and one.source == "relative"], clues, notes)
     return dated
+
+
+def _on_its_day(section: Section, clues: Clues, notes: Notes) -> Dated:
+    """Date a post that names its day and no time: it appeared when that began."""
+    day = section.stamp.named if section.stamp else None
+    found = _found(day, repr(section.text), section.line, clues, notes) if day else None
+    if found is None:
+        what = f"{section.text!r} has no year; give --date, or write it like {EXAMPLE!r}"
+        raise notes.refusal(section.line, what)
+    how = "the posts name days and no times; each was taken to appear when its day began"
+    notes.doubt_once("coarse-times", f"{how}. Put a time above every post", section.line)
+    return Dated(settled(datetime.combine(found, datetime.min.time(), clues.zones.page.tz)), section, "own", "day")
 
 
 def _count_back(section: Section, clues: Clues, notes: Notes) -> Dated:
@@ -91,7 +106,36 @@ def _doubt_relative(relative: Sequence[Dated], clues: Clues, notes: Notes) -> No
 
 
 def _days(sections: Sequence[Section], clues: Clues, notes: Notes) -> list[Known]:
-    """Find the day of every post that has a clock."""
+    """Find the day of every post that has a clock.
+
+    A pinned post stands in no order: it has the last day on which it is no newer than the page.
+    """
+    pinned = [section for section in sections if section.pinned and section.stamp and section.stamp.named is None]
+    if not pinned or len(pinned) == len(sections):
+        return _days_in_order(sections, clues, notes)
+    others = [section for section in sections if section not in pinned]
+    days = dict(zip(map(id, others), _days_in_order(others, clues, notes), strict=True))
+    last = max(others, key=lambda one: _at(days[id(one)].day, _minute(one)))
+    day = days[id(last)]
+    newest = _at(day.day, _minute(last))
+    end = clues.end.moment if clues.end else None
+    newest = max(newest, _local(end, clues)) if end else newest
+    for section in pinned:
+        late = _at(newest.date(), _minute(section)) > newest
+        days[id(section)] = Known(newest.date() - timedelta(days=late), derived(day.source))
+    return [days[id(section)] for section in sections]
+
+
+def _minute(section: Section) -> int:
+    return section.stamp.minute if section.stamp else 0
+
+
+def _local(moment: datetime, clues: Clues) -> datetime:
+    return moment.astimezone(clues.zones.page.tz).replace(tzinfo=None)
+
+
+def _days_in_order(sections: Sequence[Section], clues: Clues, notes: Notes) -> list[Known]:
+    """Find the days of posts that stand in the page's order."""
     if not sections:
         return []
     minutes = [section.stamp.minute for section in sections if section.stamp]
@@ -122,7 +166,8 @@ def _fixed(sections: Sequence[Section], clues: Clues, notes: Notes) -> list[Know
         if found is None:
             what = "year" if day.month else "date"
             raise notes.refusal(section.line, f"{said} has no {what}; give --date, or write it like {EXAMPLE!r}")
-        fixed.append(Known(found, "own" if own else "section"))
+        ends_day = section.stamp is not None and section.stamp.ends_day
+        fixed.append(Known(found + timedelta(days=ends_day), "own" if own else "section"))
     return fixed
 
 
@@ -152,7 +197,7 @@ def _from_page(first: Section, minutes: Sequence[float], way: int, clues: Clues,
     """Give the oldest post the day on which the page began or, where only its end is known, the newest its day."""
     oldest, newest = (0, -1) if way >= 0 else (-1, 0)
     begin, end = clues.begin, clues.end
-    last = end.moment.astimezone(clues.zones.page.tz).replace(tzinfo=None) + _TOLERANCE if end and end.moment else None
+    last = _local(end.moment, clues) + _TOLERANCE if end and end.moment else None
     fixed: list[Known | None] = [None] * len(minutes)
     if begin:
         fixed[oldest] = Known(begin.day, begin.source)

@@ -58,15 +58,19 @@ def walk(fixed: Sequence[Known | None], minutes: Sequence[float], way: int) -> l
 
 def _carried(beside: Known, jump: float, way: int) -> Known:
     """Tell the day of a post from the one beside it, ``jump`` minutes of the clock away."""
-    source: TimeSource = "section" if beside.source == "own" else beside.source
     passed = way if jump * way < -LONGEST_STEP else 0
-    return Known(beside.day + timedelta(days=passed), source)
+    return Known(beside.day + timedelta(days=passed), derived(beside.source))
 
 
 def _strayed(beside: Known, jump: float) -> Known:
     """Tell the day of a post that stands out of order: that of its neighbour, unless midnight lies just between."""
     passed = (jump < -DAY + _JUST_BEYOND) - (jump > DAY - _JUST_BEYOND)
-    return Known(beside.day + timedelta(days=passed), _carried(beside, 0, 0).source)
+    return Known(beside.day + timedelta(days=passed), derived(beside.source))
+
+
+def derived(source: TimeSource) -> TimeSource:
+    """Tell where a day is from that was told from another post's."""
+    return "section" if source == "own" else source
 
 
 def _astray(fixed: Sequence[Known | None], minutes: Sequence[float]) -> set[int]:

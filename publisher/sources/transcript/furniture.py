@@ -33,14 +33,39 @@ _CONTROLS = _squeezed(
         "Facebook", "Twitter", "WhatsApp", "Comments", "Post a comment", "Close", "Pause", "Play video", "Anzeige",
         "Teilen", "Mehr anzeigen", "Image", "Image caption", "Updated", "Breaking", "Breaking news", "Just in",
         "Show key events only", "Please turn on JavaScript to use this feature", "Be the first to get Breaking News",
-        "Partager", "Compartir", "Condividi", "Delen", "Compartilhar", "Live feed",
+        "Partager", "Compartir", "Condividi", "Delen", "Compartilhar", "Live feed", "Link", "Alt", "Reply", "Vote",
+        "Continue reading the main story", "Accept all", "Reject all", "Accept cookies", "Cookie settings",
+        "Manage preferences", "Manage cookies", "Alle akzeptieren", "Tout accepter", "Aceptar todo", "Unsubscribe",
+        "View in browser", "Abbestellen", "Se désabonner",
     )
 )  # fmt: skip
 _NAVIGATION = _squeezed(
     ("Live Updates", "Live Reporting", "Follow CNN", "Skip to main content", "Skip to content", "Accessibility links",
      "Accessibility help", "Menu", "Search", "Sign in", "Subscribe", "Home", "Live")
 )  # fmt: skip
-_FROM = re.compile(r"from [0-9]{1,3}(?:s|m|h|d)? ago", re.IGNORECASE)
+_BUTTON = re.compile(
+    r"from [0-9]{1,3}(?:s|m|h|d)? ago"
+    r"|(?:share|copy link to|link to) (?:this|the) (?:update|post|article|story|page)"
+    r"|(?:show|load|view|see) (?:more|all|older|newer|earlier)(?: (?:updates|posts|comments|entries|stories))?"
+    r"|(?:page |photo |picture |image )?[0-9]{1,4} (?:of|/) [0-9]{1,4}"
+    r"|[0-9.,]{1,9} votes?(?: ·.{0,40})?",
+    re.IGNORECASE,
+)
+_FIGURE = re.compile(r"[0-9][0-9.,]{0,8}[KkMm]?")
+_SIGN = "['’′]"  # noqa: RUF001 pages write minutes with all of them
+EVENT_MINUTE = re.compile(
+    rf"(?P<minute>[0-9]{{1,3}})(?:{_SIGN}(?: ?\+ ?(?P<added>[0-9]{{1,2}}){_SIGN}?)?"
+    rf"|\+(?P<early>[0-9]{{1,2}}){_SIGN}):?(?= |$)"
+)
+"""Opens a line of a match, ``90'+4``, ``45+2'``."""
+PAGES = re.compile(r"page ([0-9]{1,5}) (?:of|/) ([0-9]{1,5})", re.IGNORECASE)
+"""Says that a page is one of several."""
+_TEASERS = _squeezed(
+    ("Most popular", "Most read", "Most viewed", "Trending", "Top stories", "More on this story", "More stories",
+     "Recommended", "Recommended stories", "You may also like", "Related stories", "Related topics",
+     "Related articles", "Meistgelesen", "Meist gelesen", "Les plus lus", "Lo más leído", "Mais lidas", "Più letti",
+     "Meest gelezen")
+)  # fmt: skip
 _PINNED = re.compile(r"pinned(?: post)?(?: (?:from|by).{0,40})?|angeheftet|épinglé|fijado", re.IGNORECASE)
 _SEPARATOR = re.compile(r"[_*=~–—•· -]{3,}")
 _BOILERPLATE = re.compile(
@@ -58,6 +83,10 @@ _BOILERPLATE = re.compile(
     r"|follow .{2,60}\b(?:here|on (?:facebook|twitter|whatsapp|telegram))\.?$"
     r"|all (?:times|timings)\b(?! (?:high|low|record))[^.]{0,60}\.?$"
     r"|we(?:'|’)d like to hear from you"
+    r"|we value your privacy"
+    r"|we (?:and our|use) (?:[0-9,.]+ )?(?:partners|cookies)\b"
+    r"|this (?:web)?site uses cookies\b"
+    r"|(?:wir verwenden|nous utilisons des|utilizamos|usamos|utilizziamo|wij gebruiken) cookies\b"
     r"|\+\+\+ (?:ende|anfang) .{0,40}\+\+\+$",
     re.IGNORECASE,
 )
@@ -80,8 +109,10 @@ _SUMMARY = re.compile(
     r"(?:live updates: )?(?:"
     r"what (?:we(?:'|’)ve|we have|we) (?:covered|learned|learnt|know)(?: (?:so far|today))?(?:, .{0,40})?"
     r"|what you need to know|what to know|what(?:'|’)s happening"
-    r"|here (?:are|is|were|(?:'|’)s) (?:the|some|a few|what).{0,40}"
+    r"|here(?: are| is| were|(?:'|’)s) (?:the|some|a few|what).{0,40}"
     r"(?:developments|updates|headlines|need to know|know so far)"
+    r"|here(?: is|(?:'|’)s) (?:a |our |the )?(?:quick |brief |short )?(?:summary|recap|round-?up)"
+    r"(?: (?:of|so far).{0,40})?"
     r"|(?:the |some )?(?:significant|latest|main|key|important) "
     r"(?:developments|points|posts|events|moments|lines|takeaways|updates)"
     r"|read the highlights|highlights|at a glance|in (?:brief|short)"
@@ -96,7 +127,23 @@ _SUMMARY = re.compile(
 
 def is_control(text: str) -> bool:
     """Tell whether a line is a label of the page's buttons and boxes."""
-    return text.casefold().replace(" ", "") in _CONTROLS or _FROM.fullmatch(text) is not None
+    return text.casefold().replace(" ", "") in _CONTROLS or _BUTTON.fullmatch(text) is not None
+
+
+def is_figure(text: str) -> bool:
+    """Tell whether a line is a bare number: replies, shares and likes, the pages that a site numbers."""
+    return _FIGURE.fullmatch(text) is not None
+
+
+def is_event_minute(text: str) -> bool:
+    """Tell whether a line is a minute of a match, ``90'+4``: a clock of the event, not of the world."""
+    match = EVENT_MINUTE.match(text)
+    return match is not None and match.end() == len(text)
+
+
+def is_teaser(text: str) -> bool:
+    """Tell whether a line heads a list of other pages."""
+    return text.casefold().replace(" ", "") in _TEASERS
 
 
 def is_navigation(text: str) -> bool:

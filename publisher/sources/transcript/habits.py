@@ -37,6 +37,8 @@ ROLE = re.compile(
     r"|reporting (?:from|in|at) (?P<there>[^.:;]{2,60})",
     re.IGNORECASE,
 )
+HANDLE = re.compile(r"@\w[\w.-]*(?:@[\w.-]+)?")
+"""A name on a network, which stands under the bearer's own."""
 # Who says what follows: "Ada Finch: The gate is shut", "<ada> the gate is shut".
 SPEAKER = re.compile(r"(?:<(?P<nick>[^<>\s]{1,30})>|(?P<name>[^\W\d_][^:,.“\"]{2,40}):) (?=\S)")
 
@@ -93,9 +95,9 @@ def _above(tokens: Sequence[Token], opening: Opening) -> tuple[int, Token] | Non
     """Find the text right above an opening."""
     for place in range(opening.place - 1, max(opening.place - _WINDOW, -1), -1):
         token = tokens[place]
-        if token.kind is Kind.TEXT:
+        if token.kind is Kind.TEXT and not HANDLE.fullmatch(token.text):
             return place, token
-        if token.kind not in {Kind.BLANK, *FURNITURE}:
+        if token.kind not in {Kind.TEXT, Kind.BLANK, *FURNITURE}:
             return None
     return None
 

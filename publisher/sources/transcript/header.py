@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from publisher.sources.transcript.bylines import read_byline
@@ -33,7 +33,8 @@ _BY_ELSEWHERE = re.compile(r"(?:Par|Von|Por|Di|Door) (?=[^\W\d_a-z])")
 _AND_ELSEWHERE = re.compile(r" (?:et|und|y|e|en) (?=[^\W\d_a-z])")
 _LETTER = re.compile(r"[^\W\d_]{2}")
 _MARKER = re.compile(
-    r"\blive\b|\blive ?-?(?:blog|ticker)|as it happened|zum nachlesen|news-?ticker|\blatest\b|\b(?:en|le) direct\b",
+    r"\blive\b|\blive ?-?(?:blog|ticker)|as it happened|zum nachlesen|news-?ticker|\blatest\b|\b(?:en|le) direct\b"
+    r"|^direct\b|\b(?:en directo|en vivo|ao vivo|in diretta|minuto a minuto)\b",
     re.IGNORECASE,
 )
 _MOST_WORDS_OF_A_NAME = 4
@@ -69,6 +70,7 @@ class Top:
 def read_header(tokens: list[Token], notes: Notes) -> Top:
     """Read the lines above the first post; what it has no field for is dropped."""
     top = Top()
+    tokens = [_update(tokens, place) for place in range(len(tokens))]
     start = _end_of_navigation(tokens)
     title = _find_title(tokens[start:])
     box: list[Token] | None = None
@@ -93,6 +95,16 @@ def read_header(tokens: list[Token], notes: Notes) -> Top:
     return top
 
 
+def _update(tokens: list[Token], place: int) -> Token:
+    """Take a moment beside "First published …" for the page's last update."""
+    token = tokens[place]
+    if token.kind is not Kind.STAMP or token.stamp is None or not (token.stamp.named and token.stamp.has_clock):
+        return token
+    beside = tokens[max(place - 1, 0) : place + 2]
+    published = any(one.kind is Kind.UPDATED and not says_update(one.text) for one in beside)
+    return replace(token, kind=Kind.UPDATED) if published else token
+
+
 def _end_of_navigation(tokens: list[Token]) -> int:
     """Find where the page itself begins: what stands above a line of navigation is navigation, if no title is."""
     end = 0
@@ -112,9 +124,22 @@ def _find_title(tokens: list[Token]) -> Token | None:
     if not lines:
         return None
     first = lines[0]
-    if len(first.text.split()) > _MOST_WORDS_OF_A_NAME or _MARKER.search(first.text):
+    if len(first.text.split()) > _MOST_WORDS_OF_A_NAME:
         return first
-    return next((token for token in lines if _MARKER.search(token.text)), first)
+    marked = [token for token in lines if _MARKER.search(token.text)]
+    long = [token for token in marked if len(token.text.split()) > _MOST_WORDS_OF_A_NAME]
+    if first in marked and not (_is_crumb(lines) and long):
+        return first
+    return next(iter(long or marked), None) or (_below_crumbs(lines) if _is_crumb(lines) else first)
+
+
+def _is_crumb(lines: list[Token]) -> bool:
+    """Tell whether the first line is one of several short ones without a gap: where in a site the page stands."""
+    return len(lines) > 1 and lines[1].line == lines[0].line + 1 and len(lines[1].text.split()) < _MOST_WORDS_OF_A_NAME
+
+
+def _below_crumbs(lines: list[Token]) -> Token:
+    return next((token for token in lines if len(token.text.split()) > _MOST_WORDS_OF_A_NAME), lines[0])
 
 
 def _may_be_title(text: str) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from publisher.sources.transcript.bylines import read_byline
 from publisher.sources.transcript.captions import is_credit
-from publisher.sources.transcript.habits import GLUE, ROLE, Habits, read_speaker
+from publisher.sources.transcript.habits import GLUE, HANDLE, ROLE, Habits, read_speaker
 from publisher.sources.transcript.headlines import LONGEST, is_headline
 from publisher.sources.transcript.tokens import Kind, Token
 from shared.post import Author
@@ -26,7 +26,7 @@ _LABEL = re.compile(
 
 def take_head(tokens: list[Token], opening: Opening, habits: Habits, section: Section, notes: Notes) -> list[Token]:
     """Take headline and authors into ``section``; give the rest."""
-    rest = _take_above(tokens, opening, habits, section)
+    rest = _take_above(tokens, opening, habits, section, notes)
     behind = bool(opening.after)
     rest = (
         _take_behind(rest, opening, habits, section, notes) if behind else _without_head(rest, habits, section, notes)
@@ -39,17 +39,22 @@ def take_head(tokens: list[Token], opening: Opening, habits: Habits, section: Se
     return _without_signature(rest, section)
 
 
-def _take_above(tokens: list[Token], opening: Opening, habits: Habits, section: Section) -> list[Token]:
+def _take_above(tokens: list[Token], opening: Opening, habits: Habits, section: Section, notes: Notes) -> list[Token]:
     """Take what stands above the moment."""
     if opening.author:
         name = read_byline(opening.author)
         section.authors = name.authors if name else (Author.of(opening.author),)
+    if opening.label:
+        section.tags = (opening.label,)
     if not opening.above:
         return tokens
     first = tokens[0]
     if habits.name_above:
         byline = read_byline(first.text)
         section.authors, section.byline = byline.authors if byline else (), first
+        if len(tokens) > 1 and HANDLE.fullmatch(tokens[1].text):
+            notes.drop(tokens[1], "role")
+            return tokens[2:]
     else:
         section.headline = first.text
     return tokens[1:]

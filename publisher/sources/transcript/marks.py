@@ -1,7 +1,7 @@
 """Marks: moments or numbers at the edge of a line that has other words too; grammars decide which of them open posts.
 
 ``8.43am: text`` · ``+++ 15:25 Headline +++`` · ``Jo Doe 9/7/2016 4:57:09 PMText`` · ``Tom (7:40pm) - text`` ·
-``CITY (AP) - 12:30 p.m.`` · ``3. Headline``.
+``CITY (AP) - 12:30 p.m.`` · ``VOTE 20:55`` · ``3 January 2024: text`` · ``3. Headline``.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from publisher.sources.transcript.bylines import is_name
-from publisher.sources.transcript.stamps import LONGEST, Stamp, read_stamp, scan
+from publisher.sources.transcript.dates import read_day
+from publisher.sources.transcript.stamps import LONGEST, Stamp, day_alone, may_hold, read_stamp, scan
 
-Form = Literal["lead", "at", "ticker", "author", "dateline", "number", "tail", "figure"]
+Form = Literal["lead", "at", "ticker", "author", "label", "dateline", "day", "number", "tail", "figure"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Mark:
     Attributes:
         form: where in the line it stands.
         stamp: the moment; None of ``number``.
-        before: what stands in front of it: a name, a dateline.
+        before: what stands in front of it: a name, a label, a dateline.
         after: what stands behind it.
         joint: what parts it from that: ``:``, ``-``, a space, or nothing where they are glued.
         number: the item's number.
@@ -53,6 +54,12 @@ _AUTHOR = re.compile(
     r"(?:[•‣◦●▪*–—-] )?(?P<by>(?:(?:Posted|Published|Written|Reported) )?[Bb]y )?(?P<name>[^\W\d_][^\d(]{0,60}?)"
     r"(?P<open> ?\(| ?[|·,–-] | (?:at|on) | ?)(?=[0-9]|just now)"
 )
+# In capitals, or parted from the moment: "VOTE 20:55", "Toss, 6.00 pm", "## Morning, 8:15 a.m.:".
+_LABELLED = re.compile(
+    r"(?:[•‣◦●▪*–—-] |#{1,6} )?(?:(?P<capitals>(?!.*[a-z].{0,30}[0-9])[^\W\d_][^\d:.;!?()]{1,28}?) ?[,:|–—-]?"
+    r"|(?P<parted>[^\W\d_][^\d,:.;!?()]{1,28})[,:]) (?=[0-9])"
+)
+_DAY_JOINT = re.compile(r" ?[:–—-] (?=\S)")
 _PARTING = re.compile(r" ?[|·–—-] ?| ?\(")
 _DATELINE = re.compile(r"(?P<before>[^\W\d_][^:]{2,70}\([^\W\d_]{2,20}\)) ?[-_–—]+ ?(?=[0-9])")
 _LONGEST_TAILED = 240
@@ -66,12 +73,8 @@ def find_mark(text: str) -> Mark | None:
     if first == "+" or text.startswith(("•• ", "***", "###")):
         return _ticker(text)
     if first.isdigit() or first in "•‣◦●▪*|–—-([#" or first.isalpha():
-        return (
-            _lead(text)
-            or _number(text)
-            or _author(text)
-            or (_dateline(text) or _tail(text) if first.isalpha() else _figure(text))
-        )
+        readers = (_lead, _number, _author, _label, _day, *((_dateline, _tail) if first.isalpha() else (_figure,)))
+        return next((mark for read in readers if (mark := read(text))), None)
     return _tail(text)
 
 
@@ -87,8 +90,7 @@ def _lead(text: str) -> Mark | None:
     """Read a line that begins with a moment; of a table's row, without the last bar."""
     if text[0] == "|":
         text = text.rstrip("| ")
-    may = _DIGIT.search(text, 0, 40) or "ago" in text[:30] or "just now" in text[:20]
-    item = _ITEM.match(text) if may else None
+    item = _ITEM.match(text) if may_hold(text[:40]) else None
     found = scan(text, item.end(), before_words=True) if item else None
     if item is None or found is None or found[0].flaw:
         return None
@@ -154,10 +156,12 @@ def _author(text: str) -> Mark | None:
     if found is None or found[0].flaw:
         return None
     stamp, end = found
-    if not bracketed and not match["by"] and " " not in name and "." not in name:
+    alone = " " not in name and "." not in name
+    placed = (
+        stamp.named is None and stamp.ago is None and not match["open"].strip()
+    )  # "Lock Gate 10:30" is a place, too
+    if not bracketed and not match["by"] and (alone or placed or name.isupper()):  # "RED WARNING" is a label
         return None
-    if not bracketed and not match["by"] and stamp.named is None and stamp.ago is None and match["open"].strip() == "":
-        return None  # "Lock Gate 10:30" is a place and a time as well
     if bracketed:
         if not text.startswith(")", end):
             return None
@@ -165,6 +169,30 @@ def _author(text: str) -> Mark | None:
     joint = _JOINT.match(text, end)
     after = text[joint.end() :] if joint else text[end:]
     return Mark("author", stamp, name, after, "(" if bracketed else "")
+
+
+def _label(text: str) -> Mark | None:
+    """Read a moment behind the kind of the post: ``VOTE 20:55``, ``Morning, 8:15 a.m.: text``."""
+    match = _LABELLED.match(text) if _DIGIT.search(text, 0, 45) else None
+    found = scan(text, match.end(), before_words=True) if match else None
+    if match is None or found is None or found[0].flaw or not found[0].has_clock:
+        return None
+    stamp, end = found
+    joint = _JOINT.match(text, end)
+    after = text[joint.end() :] if joint else text[end:]
+    parted = not after or text[end : end + 1] in {" ", ":", ","}
+    label = (match["capitals"] or match["parted"]).strip()
+    return Mark("label", stamp, label, after, joint["joint"] or "" if joint else "") if parted else None
+
+
+def _day(text: str) -> Mark | None:
+    """Read a text behind its day: ``3 January 2024: A crack is found``."""
+    item = _ITEM.match(text)
+    found = read_day(text, item.end()) if item else None
+    joint = _DAY_JOINT.match(text, found[1]) if found else None
+    if found is None or joint is None or not found[0].month:
+        return None
+    return Mark("day", day_alone(found[0]), "", text[joint.end() :], joint[0].strip())
 
 
 def _tail(text: str) -> Mark | None:

@@ -61,7 +61,7 @@ def oldest_first(dated: list[Dated], notes: Notes) -> list[Dated]:
     told = dated if upwards else dated[::-1]
     straight = _longest_fall([one.moment for one in reversed(told)])
     for place, one in enumerate(reversed(told)):
-        if place not in straight and order != "as-is":
+        if place not in straight and order != "as-is" and not one.section.pinned:
             message = f"{one.section.text!r} stands out of order; filed by its own time"
             notes.doubt("out-of-order", message, one.section.line)
     return sorted(told, key=lambda one: one.moment)

@@ -25,6 +25,7 @@ class Opening:
         text: the moment as the page writes it, or the words that open the post.
         after: what the opening line says behind the moment.
         author: who the opening line names in front of it.
+        label: of what kind the opening line says that the post is, in front of it.
         closed: ``after`` is a headline by its own marks.
         number: the item's number.
         above: how many tokens above ``place`` belong to the post: a byline or a headline, and what stands between.
@@ -35,6 +36,7 @@ class Opening:
     text: str
     after: str = ""
     author: str | None = None
+    label: str | None = None
     closed: bool = False
     number: int | None = None
     above: int = 0
@@ -54,6 +56,7 @@ class Section:
     day: Day | None = None
     headline: str | None = None
     authors: tuple[Author, ...] = ()
+    tags: tuple[str, ...] = ()
     byline: Token | None = None
     body: list[Token] = field(default_factory=list)
     opener: Token | None = None

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from publisher.sources.transcript.furniture import is_event_minute, is_figure, is_teaser
 from publisher.sources.transcript.habits import Habits, find_habits, headline_above, name_above
 from publisher.sources.transcript.heads import take_head
 from publisher.sources.transcript.page import Opening, Section
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from publisher.sources.transcript.dates import Day
     from publisher.sources.transcript.grammars import Choice
     from publisher.sources.transcript.notes import Notes
+
+
+_FEWEST_COUNTS = 2
+"""Bare numbers in a row that are no part of a text."""
 
 
 class _Days:
@@ -39,6 +44,7 @@ def cut(tokens: list[Token], choice: Choice, notes: Notes) -> tuple[list[Token],
         The tokens above the first post, and the posts in the order of the page.
     """
     openings = choice.openings
+    tokens, updated = _without_foot(tokens, openings[-1].place, notes)
     if not choice.grammar.inline and _stand_below(tokens, openings):
         tokens, openings = _turned(tokens, openings)
     openings = _without_repeats(tokens, openings, notes)
@@ -49,7 +55,7 @@ def cut(tokens: list[Token], choice: Choice, notes: Notes) -> tuple[list[Token],
         openings = [_with_above(tokens, opening, habits) for opening in openings]
     starts = [opening.place - opening.above for opening in openings]
     days = _Days(_find_days(tokens, openings, starts[0]))
-    header = []
+    header = updated
     for token in tokens[: starts[0]]:
         if token.line in days.lines:
             notes.drop(token, "section-date")
@@ -64,6 +70,26 @@ def cut(tokens: list[Token], choice: Choice, notes: Notes) -> tuple[list[Token],
         above = _mark_above(tokens[opening.place : end])
         sections.append(section)
     return header, sections
+
+
+def _without_foot(tokens: list[Token], last: int, notes: Notes) -> tuple[list[Token], list[Token]]:
+    """Leave out the lists of other pages below the last post, and a page's own stamp at its very end.
+
+    Returns:
+        The other tokens; that stamp, if the page has no other.
+    """
+    end = next((p for p in range(last + 1, len(tokens)) if is_teaser(tokens[p].text)), len(tokens))
+    for token in tokens[end:]:
+        if token.kind is not Kind.BLANK:
+            notes.drop(token, "navigation")
+    tokens = tokens[:end]
+    stamps = [place for place, token in enumerate(tokens) if token.kind is Kind.UPDATED]
+    place = stamps[0] if len(stamps) == 1 else -1
+    stamp = tokens[place].stamp if place > last else None
+    below = any(token.kind not in {Kind.BLANK, *FURNITURE} for token in tokens[place + 1 :])
+    if stamp is None or below or not (stamp.named and stamp.has_clock) or tokens[place - 1].kind is Kind.TEXT:
+        return tokens, []
+    return [*tokens[:place], *tokens[place + 1 :]], [tokens[place]]
 
 
 def _stand_below(tokens: list[Token], openings: list[Opening]) -> bool:
@@ -168,6 +194,7 @@ def _section(tokens: list[Token], opening: Opening, days: _Days, habits: Habits,
     opener = tokens[opening.above]
     section = Section(opener.line, opening.text, opening.stamp, days.over(opening.place), opener=opener)
     others = tokens[: opening.above] + tokens[opening.above + 1 :]
+    others = _without_counts(others, notes)
     last = next((token.line for token in reversed(others) if token.kind not in {Kind.BLANK, *FURNITURE}), -1)
     rest: list[Token] = []
     begun = False  # something of the post stands above
@@ -189,8 +216,36 @@ def _section(tokens: list[Token], opening: Opening, days: _Days, habits: Habits,
     if opener.mark is not None and opener.mark.form == "dateline":
         notes.drop(replace(opener, text=opener.mark.before), "dateline")
     section.lines = (opener, *(token for token in rest if token.kind is not Kind.BLANK))
-    section.body = take_head(rest, opening, habits, section, notes)
+    section.body = take_head(_with_minutes(rest), opening, habits, section, notes)
     return section
+
+
+def _without_counts(tokens: list[Token], notes: Notes) -> list[Token]:
+    """Leave out the bare numbers that end a post: replies, shares and likes, the pages that a site numbers."""
+    end = len(tokens)
+    while end and (tokens[end - 1].kind in {Kind.BLANK, *FURNITURE} or is_figure(tokens[end - 1].text)):
+        end -= 1
+    figures = [token for token in tokens[end:] if token.kind not in {Kind.BLANK, *FURNITURE}]
+    if len(figures) < _FEWEST_COUNTS:
+        return tokens
+    for token in figures:
+        notes.drop(token, "control")
+    return [*tokens[:end], *(token for token in tokens[end:] if token not in figures)]
+
+
+def _with_minutes(tokens: list[Token]) -> list[Token]:
+    """Set the minute of a match before the text under it."""
+    found: list[Token] = []
+    minute: Token | None = None
+    for token in tokens:
+        if minute and token.kind is Kind.TEXT and not is_event_minute(token.text):
+            found[-1] = replace(minute, text=f"{minute.text} {token.text}")
+            minute = None
+            continue
+        if minute is None or token.kind is not Kind.BLANK:
+            found.append(token)
+            minute = token if is_event_minute(token.text) else None
+    return found
 
 
 def _why_left_out(token: Token, days: _Days, last: int) -> str | None:

@@ -73,8 +73,9 @@ def _say_unclear(tokens: Sequence[Token], choice: Choice, notes: Notes) -> None:
     for place, token in enumerate(tokens):
         if token.kind is not Kind.STAMP or token.stamp is None or place in opened:
             continue
-        if token.stamp.flaw is None and not dated and place < first.place:
+        if token.stamp.flaw is None and (not dated or token.stamp.named) and place < first.place:
             continue  # the page's own dateline
-        flaw = token.stamp.flaw or "has no date, as the others do"
+        unlike = "has no date, as the others do" if dated else "is written as no other time is"
+        flaw = token.stamp.flaw or unlike
         what = f"{token.text!r} {flaw}, so it opens no post; if it should, write it like {EXAMPLE!r}"
         notes.doubt("unclear-stamp", what, token.line)

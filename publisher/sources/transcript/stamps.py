@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 
-from publisher.sources.transcript.clocks import Ago, Clock, Style, read_ago, read_clock
+from publisher.sources.transcript.clocks import Ago, Clock, Style, may_count_back, read_ago, read_clock
 from publisher.sources.transcript.dates import WEEKDAYS, Day, read_day
 from publisher.sources.transcript.zones import AMBIGUOUS, CITIES, NAMES, Zone, find_zone
 
@@ -18,7 +18,7 @@ LONGEST = 80
 """Characters; a longer line is prose."""
 
 _DIGIT = re.compile(r"[0-9]")
-_NOW = re.compile(r"just now|moments ago|an? (?:minute|hour|day|week|month|year) ago", re.IGNORECASE)
+_WORD = re.compile(r"\b(?:noon|midnight)\b", re.IGNORECASE)
 _OFFSET = r"(?:UTC|GMT)? ?[+-][0-9]{1,2}(?::?[0-9]{2})?"
 # Alone on a line a zone may be written in any way, and be one that newsreel does not know.
 _ZONE = re.compile(
@@ -43,13 +43,14 @@ class Stamp:
     """A moment as a page writes it. What it leaves out is None.
 
     Attributes:
-        clock: the time of day; midnight where ``style`` is ``ago``, which names none.
+        clock: the time of day; midnight where ``style`` is ``ago`` or ``day``, which name none.
         day: the date, if the page names it whole.
         zone: as named.
         named: the day as the page writes it, perhaps without year.
         ago: how long before the page was saved.
         style: how the moment is written.
         hour_only: it is an hour without minutes, ``10am``.
+        ends_day: it is ``24:00``, which belongs to the day before.
         slips: what is odd about it and how it was taken, as (code, sentence).
         flaw: why it tells no moment; None if it does, or would with what it leaves out.
         unknown_zone: a word that stands where a zone does and is none that newsreel knows.
@@ -63,6 +64,7 @@ class Stamp:
     style: Style = "ago"
     to_the_second: bool = False
     hour_only: bool = False
+    ends_day: bool = False
     slips: tuple[tuple[str, str], ...] = ()
     flaw: str | None = None
     unknown_zone: str | None = None
@@ -70,7 +72,7 @@ class Stamp:
     @property
     def has_clock(self) -> bool:
         """Tell whether it names a time of day."""
-        return self.style != "ago"
+        return self.style not in {"ago", "day"}
 
     @property
     def minute(self) -> int:
@@ -103,6 +105,11 @@ class Stamp:
         return settled(local), tuple(slips)
 
 
+def day_alone(day: Day) -> Stamp:
+    """Make the stamp of a post that names its day and no time."""
+    return Stamp(time(), day.on() if day.year else None, None, day, style="day")
+
+
 def settled(moment: datetime) -> datetime:
     """Give a moment in the fixed offset that its zone has then.
 
@@ -113,7 +120,7 @@ def settled(moment: datetime) -> datetime:
 
 def read_stamp(line: str) -> Stamp | None:
     """Read a cleaned line that is nothing but a stamp; None if it is anything else."""
-    if len(line) > LONGEST or not (_DIGIT.search(line) or _NOW.match(line)):
+    if len(line) > LONGEST or not may_hold(line):
         return None
     label = _LABEL.match(line)
     inside = line[label.end() :] if label else line
@@ -122,6 +129,11 @@ def read_stamp(line: str) -> Stamp | None:
         if found and found[1] == len(text) and (label or not _is_figure(found[0], line)):
             return found[0]
     return None
+
+
+def may_hold(text: str) -> bool:
+    """Tell whether a short text may hold a moment; the expressions are slow to fail."""
+    return _DIGIT.search(text) is not None or may_count_back(text) or _WORD.search(text) is not None
 
 
 def scan(text: str, start: int = 0, *, before_words: bool = False) -> tuple[Stamp, int] | None:
@@ -202,6 +214,7 @@ def _stamp(clock: Clock | None, day: Day | None, ago: Ago | None, said: str | No
         clock.style if clock else "ago",
         to_the_second=clock is not None and clock.to_the_second,
         hour_only=clock is not None and clock.hour_only,
+        ends_day=clock is not None and clock.ends_day,
         slips=slips,
         flaw=flaw,
         unknown_zone=said if zone is None else None,
