@@ -47,13 +47,13 @@ async def problems(
         detail = "the body is not what its headers say: it is cut off, or miscoded"
         return problem(request, 400, "Bad Request", detail, {hdrs.CONNECTION: "close"})
     except NewsreelError as error:
-        logger.error("cannot answer %s: %s", request.path[:80], error)  # noqa: TRY400 one line
+        logger.error("cannot answer %s: %s", request.raw_path[:80], error)  # noqa: TRY400 one line
         trouble = "the server has trouble; try again later"
         return problem(request, 503, "Service Unavailable", trouble, {hdrs.RETRY_AFTER: "5"})
     except Exception:
         if request.writer.output_size:
             raise  # the answer has begun: nothing can be said any more
-        logger.exception("cannot answer %s", request.path[:80])
+        logger.exception("cannot answer %s", request.raw_path[:80])
         return problem(request, 500, "Internal Server Error", "the server failed, and has noted why")
 
 
