@@ -401,7 +401,7 @@ async def test_a_stream_begins_when_what_was_answered_before_is_out(more):
         request.transport.write(b"x" * 20_000_000)
         connection = await Connection.open(request)
         take()  # the kernel has room before the transport hears of it
-        await connection.write(b"data: 1\n\n")
+        connection.send(connection.form.of(b"data: 1\n\n"))
         connection.end(b"data: 2\n\n")
         return connection.answer()
 

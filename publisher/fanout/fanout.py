@@ -236,12 +236,8 @@ class Fanout:
 
     # Now and then.
 
-    def heartbeat(self) -> None:
-        """Write a comment to all who take part, so that proxies keep and clients trust the connection."""
-        self._chores.append(self._beat(list(self._groups.values())))
-        self._set_turn()
-
     def _beat(self, groups: list[Group]) -> Iterator[None]:
+        """Write a comment to all who take part, so that proxies keep and clients trust the connection."""
         for group in groups:
             data = group.form.of(HEARTBEAT)
             for reader in group.members():

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
     from aiohttp.web_protocol import RequestHandler
 
-PIECE_BYTES = 64 * 1024
-"""Most bytes handed to a connection before it must have taken them: what a reader holds of the server's memory."""
 WAITING_BYTES = 2_048
 """Of what the kernel does not take, this much is copied to the transport, which then waits until it can be sent."""
 
@@ -53,10 +51,10 @@ class Driver(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """A reader's connection. Whoever feeds it either waits (``write``), or offers (``send``) and sets a ``driver``.
+    """A reader's connection. Whoever feeds it offers bytes (``send``) and sets a ``driver``.
 
     Attributes:
-        form: in which bytes go out: what is offered to ``send`` is in it already, what is written is put into it.
+        form: in which bytes go out, and are offered.
         refused_since: moment of the loop's clock at which it last took something, while it takes no more.
         driver: told when there is room again, and of the end.
     """
@@ -100,7 +98,7 @@ class Connection(asyncio.Protocol):
             raise ConnectionResetError("the reader left before the stream began")
         connection = cls(request.transport, request.protocol, form)
         try:
-            await connection.drained()
+            await connection._drained()
         except TimeoutError:
             connection.abort()
             raise ConnectionResetError("the reader took nothing") from None
@@ -119,31 +117,19 @@ class Connection(asyncio.Protocol):
             http.transport = None  # so that it is not closed
             http.connection_lost(None)
 
-    # For who waits.
-
-    async def write(self, body: bytes | bytearray) -> None:
-        """Write, in pieces: a reader that is slow but takes them may take its time over a large body.
+    async def _drained(self) -> None:
+        """Wait until what was answered before is out.
 
         Raises:
             TimeoutError: it took nothing for ``SLOW_SECONDS``.
             ConnectionResetError: it has left.
         """
-        whole = memoryview(body)
-        for first in range(0, len(whole), PIECE_BYTES):
-            await self.drained()
-            self.send(self.form.of(bytes(whole[first : first + PIECE_BYTES])))
-        await self.drained()
-
-    async def drained(self) -> None:
-        """Wait until the connection takes more. Raises as ``write`` does."""
         if self._paused:
             self._waiter = asyncio.get_running_loop().create_future()
             async with asyncio.timeout(SLOW_SECONDS):  # not wait_for, which can swallow a cancellation
                 await self._waiter
         if self._fd < 0:
             raise ConnectionResetError("the reader has left")
-
-    # For who offers.
 
     def ready(self) -> bool:
         """Tell whether the connection takes more without pushing back."""
