@@ -81,7 +81,7 @@ async def test_one_more_takes_the_place_of_the_quietest_and_streams_stay(at_once
             fourth = await call()
             assert await fourth.ask() == 200
             assert [await caller.ask() for caller in callers] == [200, None, 200]
-            assert (len(room.clients), room.clients.closed) == (3, {"displaced": 1})
+            assert (len(room.clients), +room.clients.closed) == (3, {"displaced": 1})
             await room.pressed(await room.posts(1))
             await stream.upto(2)
             assert room.channel.fanout.readers == 1
@@ -97,7 +97,7 @@ async def test_where_all_are_busy_the_new_one_is_told_to_come_again():
         assert b"\r\nRetry-After: " in head
         assert json.loads(body)["detail"].startswith("the server has no room for another connection")
         assert [await caller.ask() for caller in callers] == [200, 200]
-        assert room.clients.closed == {"refused": 1}
+        assert +room.clients.closed == {"refused": 1}
 
 
 async def test_an_address_has_so_many_places_and_a_trusted_proxy_as_many_as_there_are(at_once):
@@ -109,7 +109,7 @@ async def test_an_address_has_so_many_places_and_a_trusted_proxy_as_many_as_ther
             assert await last.ask() == 200
         assert await other.ask() == 200
         assert [await proxy.ask() for proxy in proxies] == [200, 200, 200]
-        assert (len(room.clients), room.clients.closed) == (5, {"displaced": 2})
+        assert (len(room.clients), +room.clients.closed) == (5, {"displaced": 2})
         for caller in (other, last, *proxies):
             caller.leave()
         await soon(lambda: not len(room.clients))
@@ -137,7 +137,7 @@ async def test_who_asks_and_does_not_read_is_closed_and_holds_little_until_then(
             held = max([held, *(client._socket.get_write_buffer_size() for client in room.clients._quiet)])
             await asyncio.sleep(0)
         assert 0 < held <= PIECE_BYTES + 4096
-        await soon(lambda: room.clients.closed == {"stalled": 1})
+        await soon(lambda: +room.clients.closed == {"stalled": 1})
 
 
 async def test_who_leaves_in_the_midst_of_an_answer_leaves_nothing_behind(caplog):

@@ -235,7 +235,7 @@ async def test_closing_dismisses_everybody_now_and_later_and_cuts_off_who_takes_
         assert one.outlet.open is None
         assert b"retry: " in one.outlet.ended
     assert fanout.readers == 0
-    assert fanout.counts.closed == {"end": 4}
+    assert +fanout.counts.closed == {"end": 4}
 
 
 async def test_draining_ends_everybody_in_time_and_tells_when_to_come_back():
@@ -247,7 +247,7 @@ async def test_draining_ends_everybody_in_time_and_tells_when_to_come_back():
         ended.append(200 - fanout.readers)
         await asyncio.sleep(0.001)
     assert len(set(ended)) > 10  # not all at once
-    assert fanout.counts.closed == {"drain": 200}
+    assert +fanout.counts.closed == {"drain": 200}
     retries = {reader.outlet.ended for reader in readers}
     assert len(retries) > 100
     assert all(text.startswith(b": closed: drain\nretry: ") for text in retries)
@@ -293,7 +293,7 @@ async def test_who_refuses_for_long_is_closed_and_sooner_if_it_lags_by_more_than
         fanout.broadcast([frame(seq + 1)])
         await done(fanout)
     await until(lambda: reader.outlet.open is None)
-    assert fanout.counts.closed == {why: 1}
+    assert +fanout.counts.closed == {why: 1}
     assert quick.outlet.taken == [b"%d;" % (seq + 1) for seq in range(frames)]
 
 
@@ -332,7 +332,7 @@ async def test_groups_of_those_who_left_are_forgotten():
     for number in range(100):
         joined(fanout, sieve=Sieve(tag=f"invented {number}")).gone()
     assert not fanout._groups
-    assert fanout.counts.closed == {"left": 100}
+    assert +fanout.counts.closed == {"left": 100}
 
 
 ARTS, SPORT = frozenset({"arts"}), frozenset({"sport"})

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from publisher.measures import Histogram
+from publisher.fanout.reader import Why
+from publisher.measures import Histogram, tally
+
+if TYPE_CHECKING:
+    from collections import Counter
 
 Way = Literal["ring", "log", "reset"]
 
@@ -27,8 +30,8 @@ class Counts:
         self.writes = 0
         self.joined = 0
         self.bytes_out = 0
-        self.resumes: Counter[Way] = Counter()
-        self.closed: Counter[str] = Counter()
+        self.resumes: Counter[Way] = tally(Way)
+        self.closed: Counter[Why] = tally(Why)
         self.latency = Histogram()
 
     def sent(self, size: int, events: int, times: int = 1) -> None:

@@ -12,18 +12,20 @@ import asyncio
 import os
 import random
 import time
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from aiohttp import web
 
+from publisher.measures import tally
 from publisher.web.addresses import counted_as, is_among
 from shared.post import encode_json
 from shared.wire import PROBLEM
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable
 
     from publisher.web.addresses import Networks
@@ -73,7 +75,7 @@ class Clients:
             streams: tells how many of these there are.
             options: aiohttp's of a connection (``web.RequestHandler``).
         """
-        self.closed: Counter[Why] = Counter()
+        self.closed: Counter[Why] = tally(Why)
         self._server = server
         self._room = room
         self._streams = streams

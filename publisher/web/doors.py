@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from aiohttp import web
 
+from publisher.measures import tally
 from publisher.web.addresses import client_of, counted_as
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ AGAIN_SECONDS = 5
 SETTLED = 1_000
 """New streams after which what is alive is taken out of the garbage collector's sight: among 10,000 of them a full
 collection holds the loop for 60 ms. What a stream was made of is freed when it is gone, collector or no."""
+
+Limit = Literal["in_all", "per_address", "per_second"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class Doors:
     def __init__(self, limits: Limits = Limits(), now: Callable[[], float] = time.monotonic) -> None:
         self.limits = limits
         self.inside = 0
-        self.refused: Counter[Literal["in_all", "per_address", "per_second"]] = Counter()
+        self.refused: Counter[Limit] = tally(Limit)
         self._admitted = 0
         self._now = now
         self._by_address: Counter[str] = Counter()
@@ -95,9 +98,7 @@ class Doors:
         self._allowance -= 1
         return True
 
-    def _refusal(
-        self, limit: Literal["in_all", "per_address", "per_second"], detail: str
-    ) -> web.HTTPServiceUnavailable:
+    def _refusal(self, limit: Limit, detail: str) -> web.HTTPServiceUnavailable:
         self.refused[limit] += 1
         again = AGAIN_SECONDS + random.randrange(AGAIN_SECONDS + 1)  # noqa: S311 no secret
         return web.HTTPServiceUnavailable(text=f"{detail}; try again later", headers={"Retry-After": str(again)})
