@@ -6,11 +6,9 @@ Both sides use it: the publisher reads sources with it, the subscriber pages, fe
 from __future__ import annotations
 
 import contextlib
-import errno
-import ipaddress
 import json
 import re
-import socket
+import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -21,6 +19,7 @@ import aiohttp
 
 from shared import __version__
 from shared.errors import NewsreelError, UsageError
+from shared.route import PublicOnly, proxy_for
 from shared.text import clean_line
 from shared.wire import PROBLEM
 
@@ -46,8 +45,6 @@ MAX_WAIT_SECONDS = 24 * 3600.0
 """Longest ``Retry-After`` that is obeyed to the letter."""
 
 _TRY_LATER = frozenset({408, 425, 429})
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_COMPATIBLE = ipaddress.ip_network("::/96")
 _MAX_AGE = re.compile(r"(?:^|[\s,])max-age\s*=\s*\"?(\d{1,9})", re.IGNORECASE | re.ASCII)
 
 
@@ -121,19 +118,16 @@ def open_session(
     """Open a session that says who it is. Use it as an async context manager, one for a program's life.
 
     Args:
-        allow_private: connect to addresses of this machine and its network, too. Where an address comes from somebody
-            else, they must be refused, redirects included: they may lead to what only this machine can reach.
+        allow_private: connect to addresses of this machine and its network, too, and by the environment's proxies.
+            Where an address comes from somebody else, they must be refused, redirects included: they may lead to what
+            only this machine can reach, and so may a proxy.
         connections: most at once; 0 for no limit.
         resolver: looks up names; None for the system's, in the loop's threads.
         idle: seconds for which a connection is kept that nobody uses.
     """
+    connector = aiohttp.TCPConnector if allow_private else PublicOnly
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            limit=connections,
-            resolver=resolver,
-            keepalive_timeout=idle,
-            socket_factory=None if allow_private else _public_socket,
-        ),
+        connector=connector(limit=connections, resolver=resolver, keepalive_timeout=idle),
         headers={"User-Agent": USER_AGENT},
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS),
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -162,31 +156,6 @@ async def fetch(
         return fetched(response, await read_body(response, max_bytes))
 
 
-def _public_socket(address: aiohttp.AddrInfoType) -> socket.socket:
-    """Make the socket for an address that was looked up: whatever a name pretends to be, here it is known."""
-    family, kind, protocol, _, where = address
-    if not _is_public(str(where[0]).partition("%")[0]):
-        raise PermissionError(errno.EACCES, f"{where[0]} is no public address; --allow-private lets it be read")
-    return socket.socket(family, kind, protocol)
-
-
-def _is_public(address: str) -> bool:
-    """Tell whether an address leads out of this machine and its network, by whatever way."""
-    ip = ipaddress.ip_address(address)
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip in _COMPATIBLE:  # deprecated (RFC 4291, section 2.5.5.1): nothing public is there, but perhaps a tunnel
-            return False
-        # Some reach an IPv4 address through a gateway: 6to4, Teredo, NAT64 (RFC 3056, 4380, 6052).
-        inner = [
-            ip.sixtofour,
-            *(ip.teredo or ()),
-            ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else None,
-        ]
-        if any(one is not None and not one.is_global for one in inner):
-            return False
-    return ip.is_global and not ip.is_multicast
-
-
 @contextlib.asynccontextmanager
 async def request(
     session: aiohttp.ClientSession,
@@ -211,9 +180,10 @@ async def request(
     """
     check_url(str(url))
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=read_seconds)
+    proxy = None if isinstance(session.connector, PublicOnly) else proxy_for(str(url))
     try:
         async with session.request(
-            method, url, data=body, headers=dict(headers), timeout=timeout, allow_redirects=follow
+            method, url, data=body, headers=dict(headers), timeout=timeout, allow_redirects=follow, proxy=proxy
         ) as response:
             yield response
     except aiohttp.TooManyRedirects:
@@ -223,7 +193,17 @@ async def request(
     except UnicodeError:  # of IDNA
         raise FetchError(f"{_line(url)} names a host that cannot be; check the address", passing=False) from None
     except aiohttp.ClientSSLError as error:
-        raise FetchError(f"cannot trust {url}: {_line(error)}", passing=False) from None
+        raise FetchError(_untrusted(url, error), passing=False) from None
+    except aiohttp.ClientProxyConnectionError as error:
+        raise FetchError(
+            f"cannot reach {url}: its proxy {error.host}:{error.port} does not answer", passing=True
+        ) from None
+    except aiohttp.ClientHttpProxyError as error:
+        raise FetchError(
+            f"the proxy {_line(proxy)} refuses to lead to {url}: {error.status} {_line(error.message)}",
+            status=error.status,
+            passing=error.status in _TRY_LATER or error.status >= 500,
+        ) from None
     except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError) as error:
         raise FetchError(f"cannot reach {url}: {_why(error)}", passing=True) from None
     except aiohttp.ClientError as error:
@@ -335,6 +315,16 @@ def retry_after(headers: CIMultiDictProxy[str]) -> float | None:
         return None
     wait = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - datetime.now(UTC)
     return min(max(wait.total_seconds(), 0.0), MAX_WAIT_SECONDS)
+
+
+def _untrusted(url: str | URL, error: aiohttp.ClientSSLError) -> str:
+    """Word why there is no safe connection (RFC 9325): a certificate that proves nothing, or a server without TLS."""
+    cause = getattr(error, "certificate_error", None) or getattr(error, "os_error", None)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"cannot trust {url}: {_line(cause.verify_message).rstrip('.')}; check the address, or its certificate"
+    if isinstance(cause, ssl.SSLError) and cause.reason in {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"}:
+        return f"{url} does not speak TLS; did you mean {str(url).replace('https:', 'http:', 1)}?"
+    return f"no safe connection to {url}: {_line(getattr(cause, 'reason', None) or error)}"
 
 
 def _why(error: BaseException) -> str:

@@ -9,7 +9,9 @@ from aiohttp import web
 from scripted import serving
 
 from shared import __version__
-from shared.fetch import BadUrlError, FetchError, Validators, _is_public, check_url, fetch, open_session
+from shared.errors import UsageError
+from shared.fetch import BadUrlError, FetchError, Validators, check_url, fetch, open_session
+from shared.route import is_public, proxy_for
 from subscriber.poll import Poll
 
 
@@ -57,7 +59,7 @@ async def test_a_host_that_cannot_be_is_told_in_a_line(host):
     ],
 )
 def test_what_leads_to_this_machine_or_its_network_is_not_public(address, public):
-    assert _is_public(address) is public
+    assert is_public(address) is public
 
 
 async def test_validators_make_the_next_request_conditional():
@@ -231,3 +233,56 @@ async def test_polling_waits_as_long_as_a_cache_may_keep_the_feed(control, pause
         poll = Poll(session, url)
         assert (await poll.look()).posts == []
         assert poll.pause == pause
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    return monkeypatch.setenv
+
+
+async def test_what_is_elsewhere_is_asked_for_by_the_proxy_of_the_environment(environment):
+    async def proxy(request):
+        return web.Response(text=f"{request.url} by proxy")
+
+    async with serving({"/": proxy}) as url:
+        environment("HTTP_PROXY", url)
+        assert (await get("http://story.example/")).body == b"http://story.example/ by proxy"
+        assert (await get(url)).body == f"{url} by proxy".encode()  # which is on this machine: nobody is asked for it
+        with pytest.raises(FetchError, match=r"cannot reach http://story\.invalid/"):
+            async with open_session(allow_private=False) as session:  # a proxy could lead anywhere
+                await fetch(session, "http://story.invalid/")
+    with pytest.raises(
+        FetchError, match=r"cannot reach http://story.example/: its proxy 127.0.0.1:\d+ does not answer"
+    ):
+        await get("http://story.example/")
+
+
+def test_the_environment_says_what_goes_by_no_proxy(environment):
+    environment("HTTPS_PROXY", "proxy.example:3128")
+    environment("NO_PROXY", "news.example,.inner.example")
+    assert proxy_for("https://story.example/live/") == "http://proxy.example:3128"
+    assert proxy_for("http://story.example/live/") is None
+    assert proxy_for("https://news.example/") is None
+    assert proxy_for("https://a.inner.example:8443/") is None
+    assert (
+        proxy_for("https://localhost/") is proxy_for("https://[::1]:8000/") is proxy_for("https://127.1.2.3/") is None
+    )
+
+
+def test_a_proxy_of_another_kind_is_told(environment):
+    environment("ALL_PROXY", "socks5://127.0.0.1:1080")
+    with pytest.raises(UsageError, match=r"is none of HTTP; set HTTP_PROXY to one, or add story\.example to"):
+        proxy_for("http://story.example/")
+
+
+async def test_a_server_without_tls_is_told_from_one_that_cannot_be_trusted():
+    async def plain(_request):
+        return web.Response()
+
+    async with serving({"/": plain}) as url:
+        secure = url.replace("http:", "https:")
+        with pytest.raises(FetchError, match="does not speak TLS; did you mean http://127"):
+            await get(secure)
