@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import logging
 import os
 import sys
@@ -60,6 +61,9 @@ def run(
         level: from which on newsreel's own notes are told, unless ``-v`` or ``-q`` is given.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    for stream in (sys.stdout, sys.stderr):  # a terminal that lacks a letter shows a question mark, and goes on
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
     notes = _Notes(program, tracebacks="--debug" in arguments)
     logging.basicConfig(level=logging.WARNING, handlers=[notes], format="%(message)s")
     for name in OURS:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
+import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,11 +47,10 @@ error. A failure is told, and the following goes on; with --state a crash repeat
 \b
 Examples:
   newsreel-subscriber http://127.0.0.1:8000/harbour-fire/
-  newsreel-subscriber --json --state harbour.state http://127.0.0.1:8000/harbour-fire/ >> harbour.jsonl
-  newsreel-subscriber --rerun --speed 120 http://127.0.0.1:8000/harbour-fire/
-  newsreel-subscriber --json --once http://127.0.0.1:8000/harbour-fire/ | jq -r 'select(.event == "post").data.title'
-  newsreel-subscriber --exec '[ $NEWSREEL_EVENT != post ] || notify-send -- "$NEWSREEL_TITLE"' \\
-    http://127.0.0.1:8000/harbour-fire/
+  newsreel-subscriber URL --json --state harbour.state >> harbour.jsonl
+  newsreel-subscriber URL --rerun --speed 120
+  newsreel-subscriber URL --json --once | jq -r .data.title
+  newsreel-subscriber URL --exec 'notify-send -- "$NEWSREEL_TITLE"'
 
 Exit codes: 0 done, 1 failed while working, 2 wrong usage, 130 interrupted.
 """
@@ -112,7 +113,7 @@ async def _follow(follower: Follower, *, as_json: bool, to_run: str | None) -> N
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    async with contextlib.aclosing(follower.updates()) as updates:
+    async with contextlib.aclosing(follower.updates()) as updates, _while_read():
         if as_json:
             execution = Execution(to_run, output=sys.stderr.fileno()) if to_run else None
             async for update in updates:
@@ -134,6 +135,33 @@ async def _follow(follower: Follower, *, as_json: bool, to_run: str | None) -> N
                 if waiting and (found := token_for(follower.status)) is not None:
                     waiting = False
                     await open_things.enter_async_context(_driven(follower, *found))
+
+
+@contextlib.asynccontextmanager
+async def _while_read() -> AsyncGenerator[None, None]:
+    """End with BrokenPipeError once nobody reads our output (``| head``), even while there is nothing to write."""
+    following, loop, output = asyncio.current_task(), asyncio.get_running_loop(), sys.stdout.fileno()
+    if following is None or not stat.S_ISFIFO(os.fstat(output).st_mode):
+        yield
+        return
+    alone = False
+
+    def leave() -> None:
+        nonlocal alone
+        alone = True
+        loop.remove_reader(output)
+        following.cancel()
+
+    loop.add_reader(output, leave)  # the end for writing is never readable, but tells when the other one is closed
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not alone:
+            raise
+        following.uncancel()
+        raise BrokenPipeError from None
+    finally:
+        loop.remove_reader(output)
 
 
 @contextlib.asynccontextmanager

@@ -181,7 +181,7 @@ class Follower:
     # Streaming.
 
     async def _stream_steps(self, url: str) -> AsyncGenerator[None, None]:
-        backoff = Backoff()
+        backoff, worked = Backoff(), False
         while True:
             stream = Stream(
                 self._session, url, after="" if self._once else self._bookmark.position, silence=self._silence
@@ -191,6 +191,7 @@ class Follower:
                 async with aclosing(stream.frames()) as reads:
                     async for frames in reads:
                         self._be("streaming", "following the stream %s", url)
+                        worked = True
                         for frame in frames:
                             await self._take(frame, url)
                             yield
@@ -198,8 +199,9 @@ class Follower:
                                 return
                         if stream.last_event_id != self._bookmark.position and not self._once:
                             self._bookmark.expect((), stream.last_event_id)
-            except FetchError as error:
-                if not error.passing:
+            except (FetchError, NotAStreamError) as error:
+                # A page where a stream was before passes: somebody's "back in a minute".
+                if not (error.passing if isinstance(error, FetchError) else worked):
                     raise
                 failure = error
             if stream.over or (self._once and failure is None):

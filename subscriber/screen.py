@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from contextlib import nullcontext
@@ -12,13 +13,20 @@ from rich.live import Live
 from rich.text import Text
 
 from shared.text import clean_line, showable
-from subscriber.view import show, status_line
+from subscriber.view import NARROW, show, show_day, show_story, status_line
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from rich.console import RenderableType
+
     from subscriber.follower import Status
     from subscriber.update import Update
+
+
+WIDEST = 96
+"""Columns that lines of text take at most: longer ones lead the eye astray."""
+_LINE_ENDS = re.compile(r" +\n")
 
 
 class Terminal(Console):
@@ -36,6 +44,8 @@ class Screen:
         self._status = status
         self._console = console or Terminal(highlight=False, markup=False, emoji=False)
         self._headlines: dict[str, str] = {}
+        self._named = False
+        self._day = ""
 
     @property
     def is_live(self) -> bool:
@@ -56,11 +66,30 @@ class Screen:
         )
 
     def print(self, update: Update) -> None:
-        """Show one update."""
-        shown = show(update, self._headlines)
+        """Show one update; before the first one the name of the story, on a terminal above each day its date."""
+        beside = self.is_live and self._console.width >= NARROW
+        shown = show(update, self._headlines, beside=beside)
         self._remember(update)
+        if not self._named and self._status.title and (shown is not None or update.event == "reset"):
+            self._named = True
+            about = update.data.get("description") if update.event == "reset" else None
+            self._print(show_story(self._status.title, about if isinstance(about, str) else ""))
+        if beside and update.event in {"post", "update"}:
+            moment = update.post().story_time
+            if (day := f"{moment:%Y-%m-%d %z}") != self._day:
+                self._day = day
+                self._print(show_day(moment))
         if shown is not None:
+            self._print(shown)
+
+    def _print(self, shown: RenderableType) -> None:
+        if self.is_live:
+            self._console.print(shown, width=min(self._console.width, WIDEST))
+            return
+        with self._console.capture() as captured:
             self._console.print(shown)
+        self._console.file.write(_LINE_ENDS.sub("\n", captured.get()))  # rich fills up what it indents
+        self._console.file.flush()
 
     def say(self, line: str) -> None:
         """Show one line of somebody else's."""

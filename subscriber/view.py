@@ -16,8 +16,10 @@ import lxml.html
 from rich.console import Group
 from rich.padding import Padding
 from rich.rule import Rule
+from rich.table import Table
 from rich.text import Text
 
+from shared.item import UNKNOWN_TIME
 from shared.text import STORY_TIME_CLASS, showable
 
 if TYPE_CHECKING:
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
     from subscriber.follower import Status
     from subscriber.update import Update
 
+MARGIN = len("00:22") + 2
+"""Columns of the time that stands beside a post."""
+NARROW = 50
+"""In fewer columns the time stands above."""
 _DEEPEST = 16  # columns; what is nested deeper must still be readable in a narrow window
 _SPACES = re.compile(r"\s+")
 _PARAGRAPHS = {"p", "h2", "h3", "h4", "h5", "h6", "tr", "dt", "dd", "caption", "hr", "table", "ul", "ol", "dl"}
@@ -52,21 +58,28 @@ class Block:
     style: str = ""
     mark: str = ""
 
+    @property
+    def listed(self) -> bool:
+        """Tell whether it is an item of a list, which follows the one before without a gap."""
+        return self.mark[:1] == "•" or self.mark[:1].isdigit()
 
-def show(update: Update, headlines: Mapping[str, str]) -> RenderableType | None:
+
+def show(update: Update, headlines: Mapping[str, str], *, beside: bool = False) -> RenderableType | None:
     """Make what a person sees of an update, None if there is nothing to see.
 
     Args:
         update: as the follower gave it.
         headlines: of posts that were shown before, by id, so that a withdrawal can name its post.
+        beside: the time stands beside a post, of which ``show_day`` told the day.
     """
     match update.event:
         case "post" | "update":
-            return show_post(update.post(), updated=update.event == "update")
+            return show_post(update.post(), updated=update.event == "update", beside=beside)
         case "delete":
             post_id = str(update.data.get("id", ""))
             line = Text(showable(headlines.get(post_id) or post_id), style="strike")
-            return Group(Text.assemble(("withdrawn  ", "red"), line), Text())
+            told = Text.assemble(("withdrawn  ", "red"), line)
+            return Group(Padding(told, (0, 0, 0, MARGIN)) if beside else told, Text())
         case "reset" if update.reason() in {"seek", "loop", "epoch", "expired"}:
             return Group(Rule(Text(_REASONS[update.reason()]), style="dim"), Text())
         case "clock":
@@ -75,32 +88,62 @@ def show(update: Update, headlines: Mapping[str, str]) -> RenderableType | None:
     return None
 
 
-def show_post(post: Post, *, updated: bool = False) -> RenderableType:
+def show_story(title: str, about: str) -> RenderableType:
+    """Make what stands above all posts: which story it is, and what is said about it."""
+    lines = [Text(showable(title), style="bold")] + ([Text(showable(about), style="dim")] if about else [])
+    return Group(*lines, Text())
+
+
+def show_day(moment: datetime) -> RenderableType:
+    """Make the line above the posts of a day."""
+    day = "undated" if moment == UNKNOWN_TIME else f"{moment:%A} {moment.day} {moment:%B %Y} ({_zone(moment)})"
+    return Group(Rule(Text(day), style="dim", align="left"), Text())
+
+
+def show_post(post: Post, *, updated: bool = False, beside: bool = False) -> RenderableType:
     """Make what a person sees of a post: when, what, by whom, the body, the captions."""
     facts = post.newsreel
-    head = Text(stamp(facts.story_time), style="cyan")
-    if facts.replay:
-        head.append(f"  replay {speed(facts.replay.speed)}", style="magenta")
-    for label, style, shown in (
-        ("updated", "yellow", updated),
-        ("key event", "bold yellow", facts.key_event),
-        ("pinned", "yellow", facts.pinned),
-    ):
-        if shown:
-            head.append(f"  {label}", style=style)
-    parts: list[RenderableType] = [head]
+    marks = [
+        (label, style)
+        for label, style, shown in (
+            ("updated", "yellow", updated),
+            ("key event", "bold yellow", facts.key_event),
+            ("pinned", "yellow", facts.pinned),
+        )
+        if shown
+    ]
+    if beside:
+        line = Text("  ").join(Text(label, style) for label, style in marks)
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(width=MARGIN - 2, no_wrap=True)
+        table.add_column()
+        hour = "" if facts.story_time == UNKNOWN_TIME else f"{facts.story_time:%H:%M}"
+        table.add_row(Text(hour, style="cyan"), Group(*([line] if marks else []), *_words_of(post)))
+        return Group(table, Text())
+    head = Text("undated" if facts.story_time == UNKNOWN_TIME else stamp(facts.story_time), style="cyan")
+    for label, style in marks:
+        head.append(f"  {label}", style=style)
+    return Group(head, *_words_of(post), Text())
+
+
+def _words_of(post: Post) -> list[RenderableType]:
+    facts = post.newsreel
+    parts: list[RenderableType] = []
     if post.title and not facts.title_derived:
         parts.append(Text(showable(post.title), style="bold"))
     names = [a.name + (f" ({a.location})" if a.location else "") for a in post.authors]
     if names:
         parts.append(Text(showable("By " + ", ".join(names)), style="dim"))
+    before = Block("")
     for block in blocks(post.content_html, captions=not post.images):
-        parts += _spaced(block)
+        tight = block.listed and before.listed
+        parts += _spaced(block)[tight or not parts :]
+        before = block
     for image in post.images:
         words = " – ".join(word for word in (image.caption, image.credit) if word)
         if words:
             parts += _spaced(Block(words, style="italic dim", mark="▣ "))
-    return Group(*parts, Text())
+    return parts
 
 
 def status_line(status: Status, count: int, now: float) -> Text:
@@ -124,8 +167,12 @@ def status_line(status: Status, count: int, now: float) -> Text:
 
 def stamp(moment: datetime) -> str:
     """Write a moment in its own offset, the same in every locale: ``2023-02-01 00:22 (UTC-05:00)``."""
+    return f"{moment:%Y-%m-%d %H:%M} ({_zone(moment)})"
+
+
+def _zone(moment: datetime) -> str:
     offset = moment.strftime("%z")
-    return f"{moment:%Y-%m-%d %H:%M} (UTC" + (")" if offset in {"", "+0000"} else f"{offset[:3]}:{offset[3:5]})")
+    return "UTC" if offset in {"", "+0000"} else f"UTC{offset[:3]}:{offset[3:5]}"
 
 
 def speed(times: float) -> str:
@@ -170,10 +217,16 @@ def _walk(element: lxml.html.HtmlElement, found: list[Block], within: Block, *, 
         context = inner or within
         found[-1].text += "\n" if tag == "br" else ""
         found[-1].text += _words(element.text, context)
+        number = int(element.get("start") or 1) if tag == "ol" and (element.get("start") or "1").isdecimal() else 1
         for child in element:
-            _walk(child, found, Block("", context.indent, context.style), captions=captions)
+            item = child.tag == "li" and tag == "ol"
+            mark = f"{number}. " if item else ""
+            _walk(child, found, Block("", context.indent, context.style, mark), captions=captions)
+            number += item
     if inner is not None:
         found.append(Block("", within.indent, within.style))
+    elif tag in {"td", "th"} and element.getnext() is not None:
+        found[-1].text += " | "
     found[-1].text += _words(element.tail, within)
 
 
@@ -183,7 +236,7 @@ def _inner(tag: str, within: Block) -> Block | None:
         case "blockquote":
             return Block("", within.indent + 4, "italic")
         case "li":
-            return Block("", within.indent + 2, within.style, "• ")
+            return Block("", within.indent + 2, within.style, within.mark or "• ")
         case "pre":
             return Block("", within.indent + 4, "code")
         case "figure" | "figcaption":

@@ -135,6 +135,25 @@ async def test_with_state_a_second_run_tells_only_what_is_new(tmp_path):
         assert events == [("reset", None), ("update", "a"), ("post", "b")]
 
 
+@pytest.mark.parametrize("arguments", [["--json"], []], ids=["json", "plain"])
+async def test_it_ends_when_nobody_reads_it_any_more(arguments):
+    async with open_newsroom() as newsroom:
+        newsroom.post("a")
+        async with running(*arguments, newsroom.root) as process:
+            assert await process.stdout.readline()
+            process._transport.get_pipe_transport(1).close()  # as "| head" does; and no news comes
+            assert await asyncio.wait_for(process.wait(), 20) == 0
+            assert b"rror" not in await process.stderr.read()
+
+
+async def test_letters_that_a_terminal_lacks_are_replaced():
+    async with open_newsroom() as newsroom:
+        newsroom.post("a", "At the café, \u201cnobody\u201d")
+        code, out, _ = await run("--once", newsroom.root, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+        assert code == 0
+        assert "At the caf?, ?nobody?" in out
+
+
 async def test_a_damaged_state_file_is_one_line(tmp_path):
     state = tmp_path / "state"
     state.write_bytes(b"this is no database, whatever its name may say" * 100)

@@ -420,6 +420,22 @@ async def test_a_stream_of_the_wrong_type_is_told_to_the_person():
             await everything(Follower(f"{url}events"))
 
 
+async def test_a_page_where_a_stream_was_before_is_waited_out():
+    async with open_newsroom() as newsroom:
+        newsroom.post("a")
+        newsroom.faults += [None, web.Response(text="back in a minute", content_type="text/html")]
+        seen = []
+        async with asyncio.timeout(10):
+            async for update in Follower(newsroom.root, until_end=True, chance=lambda: 0.0):
+                seen.append(update)
+                if update.data.get("id") == "a":
+                    newsroom.drop()
+                    newsroom.post("b")
+                    newsroom.tell_clock("ended")
+        assert told(seen)[1:] == [("post", "a"), ("post", "b")]
+        assert newsroom.looks == []  # no feed was polled instead
+
+
 async def test_retry_after_is_honoured(monkeypatch):
     waits = []
 

@@ -1,6 +1,7 @@
 """What a person sees, and that nothing hostile reaches the terminal."""
 
 import io
+import re
 
 import pytest
 from hypothesis import given
@@ -48,7 +49,7 @@ def test_a_post_as_a_person_reads_it():
     }
     text = draw(show_post(read_item(item(content_html=html, _newsreel=facts)), updated=True))
     assert text == (
-        "2023-02-01 00:22 (UTC-05:00)  replay 60×  updated  key event\n"
+        "2023-02-01 00:22 (UTC-05:00)  updated  key event\n"
         "Ferry back in service\n"
         "By Ann Example (Oslo), Bo\n"
         "\n"
@@ -60,7 +61,6 @@ def test_a_post_as_a_person_reads_it():
         "    Long.\n"
         "\n"
         "  • one\n"
-        "\n"
         "  • two\n"
         "\n"
         "      x =  1\n"
@@ -75,7 +75,75 @@ def test_a_post_as_a_person_reads_it():
 def test_a_derived_title_is_not_said_twice():
     facts = {"story_time": "2023-02-01T00:22:00Z", "title_derived": True}
     text = draw(show_post(read_item(item(title="The first boat left.", _newsreel=facts, authors=[]))))
-    assert text == "2023-02-01 00:22 (UTC)\n\nThe first boat left.\n"
+    assert text == "2023-02-01 00:22 (UTC)\nThe first boat left.\n"
+
+
+def test_beside_a_post_stands_its_time():
+    post = read_item(item(content_html="<p>The first boat left at noon, and was full to the last seat.</p>"))
+    assert draw(show_post(post, updated=True, beside=True), 50) == (
+        "00:22  updated\n"
+        "       Ferry back in service\n"
+        "       By Ann Example (Oslo), Bo\n"
+        "\n"
+        "       The first boat left at noon, and was full\n"
+        "       to the last seat.\n"
+    )
+
+
+def test_a_post_that_nobody_dated_is_not_given_a_date():
+    post = read_item({"id": "a", "title": "A", "content_text": "Hello"})
+    assert draw(show_post(post)) == "undated\nA\n\nHello\n"
+
+
+def test_lists_keep_their_numbers_and_tables_their_cells():
+    html = (
+        '<ol start="3"><li>a</li><li>b<ul><li>c</li></ul></li></ol>'
+        "<table><tr><th>Sea</th><th>Wind</th></tr><tr><td>high</td><td>9</td></tr></table>"
+    )
+    text = draw(show_post(read_item(item(title=None, authors=[], content_html=html))))
+    assert text.splitlines()[1:] == ["  3. a", "  4. b", "    • c", "", "Sea | Wind", "", "high | 9"]
+
+
+def on_a_screen(*updates, width, **options):
+    out = io.StringIO()
+    console = Console(file=out, width=width, color_system=None, highlight=False, markup=False, emoji=False, **options)
+    screen = Screen(Status(title="Harbour (replay)"), console)
+    for update in updates:
+        screen.print(update)
+    return re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue())
+
+
+START = Update("reset", "k-1", {"description": "A replay of 1 February 2023.", "_newsreel": {"reason": "start"}})
+
+
+def test_a_screen_names_the_story_and_each_day_once():
+    later = item(id="b", title="Later", _newsreel={"story_time": "2023-02-02T00:01:00-05:00"})
+    posts = [Update("post", "k-1", item()), Update("post", "k-2", item(id="c")), Update("post", "k-3", later)]
+    shown = on_a_screen(START, *posts, width=60, force_terminal=True)
+    assert [line.rstrip() for line in shown.splitlines()][:5] == [
+        "Harbour (replay)",
+        "A replay of 1 February 2023.",
+        "",
+        "Wednesday 1 February 2023 (UTC-05:00) ──────────────────────",
+        "",
+    ]
+    assert shown.count("Wednesday 1 February") == shown.count("Thursday 2 February") == shown.count("Harbour (rep") == 1
+    assert "00:01  Later" in shown
+    narrow = on_a_screen(START, *posts, width=40, force_terminal=True)
+    assert "2023-02-01 00:22 (UTC-05:00)\nFerry back" in re.sub(" +\n", "\n", narrow)
+    wide = on_a_screen(
+        Update("post", "k-1", item(content_html=f"<p>{'word ' * 80}</p>")), width=200, force_terminal=True
+    )
+    assert max(len(line.rstrip()) for line in wide.splitlines()) <= 96
+
+
+def test_what_is_no_terminal_gets_lines_that_stand_by_themselves():
+    quote = Update(
+        "post", "k-1", item(content_html="<blockquote><p>We waited for the boat for a long time</p></blockquote>")
+    )
+    shown = on_a_screen(START, quote, width=30)
+    assert shown.startswith("Harbour (replay)\nA replay of 1 February 2023.\n\n2023-02-01 00:22 (UTC-05:00)\nFerry")
+    assert not re.search(r" $", shown, re.MULTILINE)
 
 
 def test_captions_in_the_body_are_shown_where_no_other_are_known():
