@@ -64,17 +64,19 @@ def channel_url(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, "/".join([*segments, ""]), "", ""))
 
 
-def post_url(url: str) -> str:
-    """Check that an address is that of a post, and give it without a query.
+def post_url(url: str, slug: str | None = None) -> str:
+    """Tell where a post is: at ``url`` itself, or, by its ``slug``, on the channel there; without a query.
 
     Raises:
         BadUrlError: the text is no http(s) address.
-        NoPostUrlError: it is that of something else.
+        NoPostUrlError: it is that of something else, and no slug was given.
     """
     root = channel_url(url)
+    if slug is not None:
+        return f"{root}posts/{slug}"
     parts = urlsplit(url)
     if not parts.path.startswith(f"{urlsplit(root).path}posts/"):
-        raise NoPostUrlError(f"{url} is no address of a post; one looks like {root}posts/ID")
+        raise NoPostUrlError(f"{url} is no address of a post; one looks like {root}posts/ID, or give the id after it")
     return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
 
 
@@ -86,15 +88,19 @@ class Answer:
         status: of the answer.
         told: the JSON object that it holds; empty where it holds none.
         tag: its entity tag; empty where it has none.
+        leads: where it redirects to; empty where it does not.
     """
 
     status: int
     told: Mapping[str, Any]
     tag: str = ""
+    leads: str = ""
 
     @property
     def detail(self) -> str:
-        """Give in one line what a problem document says (RFC 9457); empty where it says nothing."""
+        """Give in one line what a problem document says (RFC 9457), or a redirect; empty where it says nothing."""
+        if self.leads:
+            return f"it has moved to {clean_line(self.leads)[:_MOST_SAID]}; use that address"
         detail = self.told.get("detail")
         return clean_line(detail)[:_MOST_SAID] if isinstance(detail, str) else ""
 
@@ -140,11 +146,12 @@ async def ask(
             raise RefusedError(f"{url}: the server refuses the token; set NEWSREEL_TOKEN to the one that it has")
         answer = await read_body(response, MOST_BYTES)
         status, tag = response.status, response.headers.get("ETag", "")
+        leads = response.headers.get("Location", "") if 300 <= status < 400 else ""
     try:
         told = read_json(answer) if answer else None
     except BadItemError:
         told = None
-    return Answer(status, told if isinstance(told, dict) else {}, tag)
+    return Answer(status, told if isinstance(told, dict) else {}, tag, leads)
 
 
 async def read_clock(session: aiohttp.ClientSession, url: str) -> Standing:

@@ -4,7 +4,9 @@ import io
 import json
 import os
 import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib import import_module
+from threading import Thread
 from urllib.request import urlopen
 
 import pytest
@@ -170,6 +172,40 @@ def test_a_withdrawal(command, ferry, channel):
     assert command("withdraw", ferry)[:2] == (0, out)
     code, _, err = command("revise", ferry, "--title", "x")
     assert (code, "was taken away" in err, "\n" in err) == (2, True, False)
+
+
+def test_a_post_is_named_by_its_address_or_by_its_id(command, ferry, channel):
+    slug = ferry.rpartition("/")[2]
+    tag = newest(channel)["id"]
+    for number, names in enumerate(
+        [(channel, slug), (channel + "feed.json", tag), (ferry, slug), (ferry + "?at=50%25",)]
+    ):
+        assert command("revise", *names, "--title", f"Title {number}")[1].split()[1] == ferry
+        assert newest(channel)["title"] == f"Title {number}"
+    code, _, err = command("withdraw", channel, "no slug")
+    assert (code, "'no slug' is no post's id" in err) == (2, True)
+    assert command("withdraw", channel, slug)[1].endswith(f"{ferry} (withdrawn)")
+
+
+def test_a_server_that_has_moved_is_told_of_and_not_given_the_token(command):
+    class Moved(BaseHTTPRequestHandler):
+        def do_DELETE(self):
+            asked.append(self.path)
+            self.send_response(308)
+            self.send_header("Location", "https://news.example/harbour/posts/x")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        log_message = print
+
+    asked = []
+    with HTTPServer(("127.0.0.1", 0), Moved) as server:
+        thread = Thread(target=server.handle_request)
+        thread.start()
+        code, _, err = command("withdraw", f"http://127.0.0.1:{server.server_port}/harbour/posts/x")
+        thread.join()
+    assert asked == ["/harbour/posts/x"]
+    assert (code, "it has moved to https://news.example/harbour/posts/x; use that address" in err) == (2, True)
 
 
 def test_what_cannot_be_revised_or_withdrawn_is_told_in_one_line(command, ferry, channel, monkeypatch):

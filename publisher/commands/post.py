@@ -11,6 +11,7 @@ import click
 
 from publisher.commands.options import token_for, token_option
 from publisher.sources.markdown_parts import read_names
+from publisher.sources.minting import kept
 from publisher.sources.paragraphs import markdown_html
 from shared.command import common_options
 from shared.driving import RefusedError, ask, channel_url, post_url
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 MOST_INPUT_BYTES = 16 * 1024 * 1024
 """Most that is read of a file; what a server takes is its own business, and much less."""
 _BODY = {"content_text", "content_html"}
-_REFUSED = frozenset({400, 403, 404, 405, 409, 410, 412, 413, 415, 422})
+_REFUSED = frozenset({301, 302, 303, 307, 308, 400, 403, 404, 405, 409, 410, 412, 413, 415, 422})
 
 
 class UnreadableError(UsageError):
@@ -97,46 +98,57 @@ def post(url: str, *, token_file: Path | None, slug: str | None, date: str | Non
 
 @click.command(short_help="Change a post of a live channel.")
 @click.argument("url")
+@click.argument("slug", metavar="[ID]", required=False)
 @_writing_options
 @click.option("--date", metavar="MOMENT", help="When it was changed; now, if not given.")
 @click.option("--key-event/--no-key-event", default=None, help="Mark it as one of the key events.")
 @click.option("--pinned/--no-pinned", default=None, help="Mark it as pinned.")
 @common_options
-def revise(url: str, *, token_file: Path | None, date: str | None, **given: Any) -> None:
+def revise(url: str, slug: str | None, *, token_file: Path | None, date: str | None, **given: Any) -> None:
     """Change the post at URL on a live channel, and print its position in the stream and its address.
 
-    URL is the post's address, as newsreel-publisher post printed it. What no option names stays as it is; an empty
-    --title, --author or --tag takes away what there was. Without any option the body is Markdown from standard input,
-    as for post. With --json the item is the whole new version. Readers see the change where they have the post.
+    URL is the post's address, as newsreel-publisher post printed it, or the channel's with the post's ID after it. What
+    no option names stays as it is; an empty --title, --author or --tag takes away what there was. Without any option
+    the body is Markdown from standard input, as for post. With --json the item is the whole new version. Readers see
+    the change where they have the post.
 
     \b
     newsreel-publisher revise http://127.0.0.1:8000/harbour/posts/ferry --title "The ferry is aground"
-    newsreel-publisher revise http://127.0.0.1:8000/harbour/posts/ferry --file report.md --no-pinned
+    newsreel-publisher revise http://127.0.0.1:8000/harbour/ ferry --file report.md --no-pinned
     """  # noqa: D301 \b is click's mark
     chosen = date is not None or any(value not in (None, (), False) for value in given.values())
     written = _written(given, or_input=not chosen)
     if date is not None:
         written["date_modified"] = date
-    where = post_url(url)
+    where = _post_url(url, slug)
     answer, changed = asyncio.run(_revise(where, token_for(where, token_file), written, given))
     click.echo(_told(answer, "" if changed else "it said so already"))
 
 
 @click.command(short_help="Take a post of a live channel away.")
 @click.argument("url")
+@click.argument("slug", metavar="[ID]", required=False)
 @token_option
 @common_options
-def withdraw(url: str, *, token_file: Path | None) -> None:
+def withdraw(url: str, slug: str | None, *, token_file: Path | None) -> None:
     """Take the post at URL away from a live channel, for good: it then shows nowhere any more.
 
-    URL is the post's address, as newsreel-publisher post printed it.
+    URL is the post's address, as newsreel-publisher post printed it, or the channel's with the post's ID after it.
+    Readers are told that it is gone. On the server its words are overwritten; what others have copied is theirs.
 
     \b
     newsreel-publisher withdraw http://127.0.0.1:8000/harbour/posts/ferry
     """  # noqa: D301 \b is click's mark
-    where = post_url(url)
+    where = _post_url(url, slug)
     answer = asyncio.run(_send("DELETE", where, token_for(where, token_file)))
     click.echo(_told(answer, "withdrawn", where))
+
+
+def _post_url(url: str, slug: str | None) -> str:
+    known = kept(slug) if slug is not None else None
+    if slug is not None and known is None:
+        raise click.UsageError(f"{slug[:80]!r} is no post's id; it has letters, digits and hyphens")
+    return post_url(url, known)
 
 
 def _written(given: dict[str, Any], *, or_input: bool) -> dict[str, Any]:

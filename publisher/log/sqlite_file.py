@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -106,7 +106,7 @@ class LogFile:
         self.path = path
         self.epoch = ""
         self._connection = connection
-        self._lingering = False  # words of a withdrawn post may be in the write-ahead log
+        self._lingering = True  # words of a withdrawn post may be in the write-ahead log: of before a crash, too
 
     @classmethod
     def open(cls, path: Path) -> LogFile:
@@ -123,6 +123,8 @@ class LogFile:
                 file._connection.execute("PRAGMA synchronous = FULL")
                 file._connection.execute("PRAGMA secure_delete = ON")  # what is withdrawn or pruned is overwritten
                 (file.epoch,) = file._connection.execute("SELECT epoch FROM meta").fetchone()
+            with suppress(sqlite3.Error):  # it is tried again after the next commit
+                file.wipe()
         except BaseException:
             file.close()
             raise
