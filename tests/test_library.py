@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from making import make_post
 
-from publisher.library import Filed, Library, LibraryError, library_path, stacks
+from publisher.library import Filed, Library, LibraryError, checkpoints, library_path, stacks
 from publisher.log.contract import Draft
 from publisher.log.memory import MemoryStore
 from shared.errors import UsageError
@@ -509,14 +509,51 @@ def test_it_is_emptied_for_another_version(tmp_path, monkeypatch):
     assert head(tmp_path / "library") == 0
 
 
-@pytest.mark.parametrize(("restarted", "found"), [(False, 6), (True, 0)])
-def test_after_a_crash_it_is_trusted_unless_the_machine_went_down(tmp_path, monkeypatch, restarted, found):
-    monkeypatch.setattr(stacks, "_boot", lambda: "this start")
-    library = filled(tmp_path / "library")
-    library._stacks._connection.close()  # what a killed process leaves: nobody said that it was closed
-    if restarted:
-        monkeypatch.setattr(stacks, "_boot", lambda: "another start")
-    assert head(tmp_path / "library") == found
+@pytest.mark.parametrize("settled", [0, 20], ids=["before-a-checkpoint", "after-one"])
+def test_a_power_cut_takes_what_was_filed_last_and_leaves_the_rest_whole(tmp_path, settled):
+    steps = [[(post, "abcdefgh"[n % 8], [ADA])] if n % 5 else [(delete, "abcdefgh"[n % 7], [])] for n in range(40)]
+    events = told([step for group in steps for step in group])
+    library = Library.open(tmp_path / "library", "k3f9")
+    library.shelf("harbour").file(events[:1])
+    for seq in range(1, len(events)):
+        if seq == settled:
+            library._stacks._checkpoints._checkpoint()
+        library.shelf("harbour").file(events[seq : seq + 1])
+    whole = everything(library.shelf("harbour"))
+    file, log = [(tmp_path / f"library{suffix}").read_bytes() for suffix in ("", "-wal")]
+    library.close()
+    heads = set()
+    for cut in range(0, len(log), len(log) // 25):  # the disk has the file, and this much of what came after
+        (tmp_path / "left").write_bytes(file)
+        (tmp_path / "left-wal").write_bytes(log[:cut] + b"\0" * (len(log) - cut))
+        library = Library.open(tmp_path / "left", "k3f9")
+        shelf = library.shelf("harbour")
+        assert library._stacks.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        heads.add(shelf.head)
+        assert shelf.head == 0 or everything(shelf) == everything(filed(events[: shelf.head]))
+        shelf.file(events)
+        assert everything(shelf) == whole
+        library.close()
+    assert min(heads) >= settled
+    assert len(heads) > 5
+
+
+def filed(events):
+    shelf = Library.open(":memory:", "k3f9").shelf("harbour")
+    shelf.file(events)
+    return shelf
+
+
+def test_checkpoints_are_made_beside_the_filing(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints, "CHANGES", 10)
+    library = Library.open(tmp_path / "library", "k3f9")
+    begun = (tmp_path / "library").stat().st_size
+    for seq in range(1, 200):
+        library.shelf("harbour").file([post(f"p{seq}", seq)])
+    library._stacks._checkpoints._latest.result(10)
+    assert (tmp_path / "library").stat().st_size > begun
+    library.close()
+    assert not (tmp_path / "library-wal").exists()  # it was all brought into the file
 
 
 FILE_FOR_EVER = """
@@ -530,7 +567,6 @@ for seq in count(1):
 """
 
 
-@pytest.mark.skipif(not stacks._boot(), reason="this system does not say when it was started")
 def test_a_killed_process_leaves_a_whole_library(tmp_path):
     path = tmp_path / "library"
     environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}

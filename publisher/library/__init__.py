@@ -41,8 +41,9 @@ class Library:
     def open(cls, path: str | Path, epoch: str) -> Library:
         """Open the library at ``path``, or begin one; ``:memory:`` lives in memory, an empty path in a temporary file.
 
-        What was filed from a log of another epoch, by another version, or before a power cut, is thrown away: compare
-        a shelf's ``head`` with the log. A process that finds the file taken by another gets a temporary one.
+        What was filed from a log of another epoch, or by another version, is thrown away; a power cut takes what was
+        filed last. Each shelf's ``head`` tells from where on the log is to be filed. A process that finds the file
+        taken by another gets a temporary one.
 
         Raises:
             UsageError: the file is something else.

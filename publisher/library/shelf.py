@@ -26,6 +26,7 @@ class Shelf:
 
     Attributes:
         head: sequence number of the event that was filed last, 0 before any.
+        released: release time of that event.
         changed: release time of the newest change, deletions and resets included; None before any.
         clock: the replay's clock as it was last set, None where there is none.
         last_reset: sequence number and event of the newest reset, None before any.
@@ -55,7 +56,7 @@ class Shelf:
     def _load(self) -> None:
         """Take over what the file says."""
         row = self._execute(
-            "SELECT id, take, head, posts, releases, axis, changed, reset_seq, reset, lost FROM shelf "
+            "SELECT id, take, head, released, posts, releases, axis, changed, reset_seq, reset, lost FROM shelf "
             "WHERE channel = ?",
             (self._channel,),
         ).fetchone()
@@ -65,7 +66,9 @@ class Shelf:
         self._axis: int | None  # story time of the latest event of this take, in microseconds; None before any
         self.head: int
         self.lost: int
-        self._id, take, self.head, self._posts, self._releases, self._axis, changed, reset_seq, reset, self.lost = row
+        self._id, take, self.head, released, *counts, changed, reset_seq, reset, self.lost = row
+        self._posts, self._releases, self._axis = counts
+        self.released = datetime.fromisoformat(released) if released else None
         self.history = self._history_of(take)
         self.changed = datetime.fromisoformat(changed) if changed else None
         self.last_reset = (reset_seq, ResetEvent.model_validate_json(reset)) if reset else None
@@ -100,7 +103,7 @@ class Shelf:
             with self._stacks.transaction():
                 for logged in fresh:
                     self._fold(logged)
-                    self.head = logged.seq
+                    self.head, self.released = logged.seq, logged.released_at
                 self._save()
                 self._stacks.sweep(len(fresh))
         except BaseException:
@@ -139,11 +142,12 @@ class Shelf:
     def _save(self) -> None:
         reset_seq, reset = self.last_reset or (None, None)
         self._execute(
-            "UPDATE shelf SET take = ?, head = ?, posts = ?, releases = ?, axis = ?, changed = ?, reset_seq = ?, "
-            "reset = ? WHERE id = ?",
+            "UPDATE shelf SET take = ?, head = ?, released = ?, posts = ?, releases = ?, axis = ?, changed = ?, "
+            "reset_seq = ?, reset = ? WHERE id = ?",
             (
                 self.history.take,
                 self.head,
+                self.released.isoformat() if self.released else None,
                 self._posts,
                 self._releases,
                 self._axis,

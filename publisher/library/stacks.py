@@ -1,7 +1,8 @@
 """The library's file: its tables, when it can be trusted, and the takes that the posts belong to.
 
-One SQLite file of one process. Nothing is synced to the disk while it runs (``synchronous=OFF``): the log is what
-lasts, and a copy that may have suffered is made anew from it.
+One SQLite file of one process, in WAL mode with ``synchronous=NORMAL``: a power cut takes the newest filings and leaves
+the rest whole (https://www.sqlite.org/pragma.html#pragma_synchronous). The log is what lasts; each shelf knows up to
+where it was filed, and goes on from there.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from publisher.library.checkpoints import MOST_PAGES, Checkpoints
+from publisher.lock import LockError, MachineLock
 from shared.errors import NewsreelError, UsageError
 
 if TYPE_CHECKING:
@@ -20,22 +23,27 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 APPLICATION_ID = 0x6E726C62  # "nrlb"
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 SWEPT_VERSIONS = 100
 """Versions of ended takes that are deleted with each filing, so that the reset of a long story never stops the loop."""
 
+_PASSING = ("", ":memory:")
+"""Paths of what ends with its process: a temporary file, and memory."""
+BUSY_SECONDS = 5.0
+"""How long to wait for who should not be there: a tool that looks into the file."""
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _TABLES = (
-    "CREATE TABLE meta (epoch TEXT NOT NULL, opened_in TEXT)",
+    "CREATE TABLE meta (epoch TEXT NOT NULL)",
     # A take is what is out between two resets of a channel. Its number is the library's own.
     # ``settings`` are those under which its frames were made.
     "CREATE TABLE take (id INTEGER PRIMARY KEY AUTOINCREMENT, ended INTEGER NOT NULL DEFAULT 0, settings TEXT)",
+    # ``released`` is the release time of the event ``head``, by which it is known for the log's.
     """CREATE TABLE shelf (
         id INTEGER PRIMARY KEY,
         channel TEXT NOT NULL UNIQUE,
         take INTEGER NOT NULL,
         head INTEGER NOT NULL DEFAULT 0,
+        released TEXT,
         posts INTEGER NOT NULL DEFAULT 0,
         releases INTEGER NOT NULL DEFAULT 0,
         axis INTEGER,
@@ -114,61 +122,56 @@ class LibraryError(NewsreelError):
 class Stacks:
     """The library's file. A take is what is out between two resets of a channel; its number is the library's own."""
 
-    def __init__(self, path: str, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: str, connection: sqlite3.Connection, lock: MachineLock) -> None:
         self.lasting = path != ":memory:"
         """False where it lives in memory: nothing is kept then but what cannot be done without."""
         self._path = path
         self._connection = connection
+        self._lock = lock
+        self._checkpoints = Checkpoints(path) if path not in _PASSING else None
         self._ended = [take for (take,) in connection.execute("SELECT id FROM take WHERE ended")]
 
     @classmethod
     def open(cls, path: str, epoch: str) -> Stacks:
         """Open the file at ``path``, or begin one; ``:memory:`` lives in memory, an empty path in a temporary file.
 
-        What was filed from a log of another epoch, by another version, or before a power cut, is thrown away, and so is
-        a damaged file. A process that finds the file taken gets a temporary one.
+        What was filed from a log of another epoch, or by another version, is thrown away, and so is a damaged file. A
+        process that finds the file taken gets a temporary one.
 
         Raises:
             UsageError: the file is something else.
             LibraryError: the file cannot be opened.
         """
+        lock = _lock(path)
+        if not lock.take():
+            lock.close()
+            path, lock = "", _lock("")
         try:
-            return cls._open(path, epoch)
-        except sqlite3.Error as error:
-            if path and _code(error) == sqlite3.SQLITE_BUSY:
-                return cls._open("", epoch)
-            if _code(error) in _DAMAGED and _is_ours(path):
-                logger.warning("the library %s is damaged (%s): it is made anew from the log", path, error)
-                _throw_away(path)
-                return cls._open(path, epoch)
-            raise _fault(path, "opened", error) from error
-
-    @classmethod
-    def _open(cls, path: str, epoch: str) -> Stacks:
-        connection = sqlite3.connect(path, timeout=0, isolation_level=None)
-        try:
-            _settle(connection)
-            if _is_new(connection, path):
-                _begin(connection, epoch)
-            elif not _is_trusted(connection, epoch):
-                connection.close()
-                _throw_away(path)
-                connection = sqlite3.connect(path, timeout=0, isolation_level=None)
-                _settle(connection)
-                _begin(connection, epoch)
-            connection.execute("UPDATE meta SET opened_in = ?", (_boot(),))
-            return cls(path, connection)
+            return cls(path, cls._open(path, epoch), lock)
         except BaseException:
-            connection.close()
+            lock.close()
             raise
 
+    @staticmethod
+    def _open(path: str, epoch: str) -> sqlite3.Connection:
+        try:
+            try:
+                return _opened(path, epoch)
+            except sqlite3.DatabaseError as error:
+                if _code(error) not in _DAMAGED or not _is_ours(path):
+                    raise
+                logger.warning("the library %s is damaged (%s): it is made anew from the log", path, error)
+                _throw_away(path)
+                return _opened(path, epoch)
+        except sqlite3.Error as error:
+            raise _fault(path, "opened", error) from error
+
     def close(self) -> None:
-        """Close, and bring the file safely to the disk, so that the next start need not make it anew."""
-        with suppress(sqlite3.Error):  # what fails here only means that the next start makes it anew
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._connection.execute("UPDATE meta SET opened_in = NULL")
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._connection.close()
+        """Close. Closing twice is nothing."""
+        if self._checkpoints is not None:
+            self._checkpoints.close()
+        self._connection.close()  # the last one brings all that was filed into the file
+        self._lock.close()
 
     def execute(self, statement: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
         """Run one statement. Raises LibraryError."""
@@ -195,6 +198,8 @@ class Stacks:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
+        if self._checkpoints is not None:
+            self._checkpoints.due(self._connection.total_changes)
 
     def begin_take(self) -> int:
         """Give the number of a new, empty take."""
@@ -226,9 +231,37 @@ class Stacks:
             self._ended.remove(take)
 
 
-def _settle(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-    connection.execute("PRAGMA synchronous = OFF")
+def _lock(path: str) -> MachineLock:
+    """Make the lock by which one process has the file. Raises LibraryError."""
+    try:
+        return MachineLock(f"{path}.lock" if path not in _PASSING else None)
+    except LockError as error:
+        raise LibraryError(f"the library could not be opened: {error}") from None
+
+
+def _opened(path: str, epoch: str) -> sqlite3.Connection:
+    """Connect to the library of that epoch at ``path``; what stands there and cannot be trusted is thrown away."""
+    connection = _connected(path)
+    try:
+        new = _is_new(connection, path)
+        if not new and not _is_trusted(connection, epoch):
+            connection.close()
+            _throw_away(path)
+            connection, new = _connected(path), True
+        if new:
+            _begin(connection, epoch)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connected(path: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    # What ends with the process need not be safe from a power cut.
+    connection.execute(f"PRAGMA synchronous = {'OFF' if path in _PASSING else 'NORMAL'}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {MOST_PAGES}")
+    return connection
 
 
 def _ask(connection: sqlite3.Connection, statement: str) -> int:
@@ -248,9 +281,7 @@ def _is_trusted(connection: sqlite3.Connection, epoch: str) -> bool:
     """Tell whether a library is a whole copy of the right log."""
     if _ask(connection, "PRAGMA user_version") != SCHEMA_VERSION:
         return False
-    filed_from, opened_in = connection.execute("SELECT epoch, opened_in FROM meta").fetchone()
-    # Where it was not closed but the machine has not been restarted since, the kernel still had every byte of it.
-    return bool(filed_from == epoch and (opened_in is None or (opened_in and opened_in == _boot())))
+    return bool(connection.execute("SELECT epoch FROM meta").fetchone() == (epoch,))
 
 
 def _begin(connection: sqlite3.Connection, epoch: str) -> None:
@@ -279,14 +310,6 @@ def _throw_away(path: str) -> None:
 
 def _code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the low byte is the primary code
-
-
-def _boot() -> str:
-    """Tell this start of the machine from others; empty where the system does not say."""
-    try:
-        return _BOOT_ID.read_text().strip()
-    except OSError:
-        return ""
 
 
 def _fault(path: str, what: str, error: sqlite3.Error) -> LibraryError:
