@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from publisher.delta import delta
 from publisher.editions import PRINTINGS, Editions
 from publisher.fanout import EncodedFrame
+from publisher.filing import file_log
 from publisher.render.jsonfeed import reset_document
 from publisher.scene import Scene, clock_of
 from shared import __version__
@@ -31,10 +32,9 @@ if TYPE_CHECKING:
     from shared.event import Logged, ResetReason
     from shared.post import Post
 
-_MARKS: tuple[Kind, ...] = ("reset", "clock")
-_KINDS: tuple[Kind, ...] = ("post", "update", "delete", *_MARKS)
+_KINDS: tuple[Kind, ...] = ("post", "update", "delete", "reset", "clock")
 SLICE = 100
-"""Events read from the log, filed or encoded without a pause."""
+"""Events read from the log and encoded without a pause."""
 PRESSED = 25
 """Events pressed without a pause: a burst holds the loop for about 5 ms, and readers are written to meanwhile."""
 RESETS = 16
@@ -100,19 +100,13 @@ class Press:
         self._frames = shelf.frames()
         self._resets: dict[tuple[int, ResetReason, str | None], EncodedFrame] = {}
 
-    async def catch_up(self) -> None:
-        """File what the log holds and the library does not, without making frames of it."""
-        oldest = await self._log.oldest()
-        if self.shelf.head < oldest - 1:
-            # The library lacks events that the log has forgotten. What it still knows is filed anew: the marks that
-            # outlive pruning, then all the rest.
-            self.shelf.clear(oldest - 1)
-            marks = [await self._log.latest(kind) for kind in _MARKS]
-            pruned = [mark for mark in marks if mark is not None and mark.seq < oldest]
-            self.shelf.file(sorted(pruned, key=lambda mark: mark.seq))
-        while batch := await self._log.read(self.shelf.head, SLICE):
-            self.shelf.file(batch)
-            await asyncio.sleep(0)
+    async def catch_up(self, told: Callable[[float], None] = lambda _: None) -> None:
+        """File what the log holds and the library does not, without making frames of it.
+
+        Args:
+            told: is told now and then which share of it is done.
+        """
+        await file_log(self._log, self.shelf, told)
         self._fanout.ring.begin(self.shelf.head)
         self._begin_frames()
         newest = await self._log.latest(*_KINDS)

@@ -15,7 +15,7 @@ STOREYS = [
     {"clock", "when", "measures", "wording", "cache"},
     {"reel", "log", "render", "sources", "lock", "token", "codings", "listening"},
     {"projection", "library", "fanout", "editions", "delta", "intake"},
-    {"replay", "scene"},
+    {"replay", "scene", "filing"},
     {"config"},
     {"press"},
     {"archives", "desk"},

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -16,9 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from making import make_post
 
+from publisher import filing
+from publisher.filing import file_log
 from publisher.library import Filed, Library, LibraryError, checkpoints, library_path, stacks
-from publisher.log.contract import Draft
+from publisher.log.contract import Draft, Line
 from publisher.log.memory import MemoryStore
+from publisher.log.sqlite import SqliteStore
 from shared.errors import UsageError
 from shared.event import ClockEvent, DeleteEvent, Logged, Position, PostEvent, ResetEvent, UpdateEvent
 from shared.post import Author
@@ -230,6 +234,11 @@ def test_channels_share_a_library(library):
 def test_an_event_of_another_log_is_refused(shelf):
     with pytest.raises(ValueError, match="epoch zzz"):
         shelf.file([logged(1, post("a").event, "zzz")])
+
+
+def test_of_clocks_before_a_reset_only_the_last_is_kept(library, shelf):
+    shelf.file([clock(1), clock(2, 30), post("a", 3), reset(4), clock(5, 90), clock(6, 15)])
+    assert [shelf.clock_at(seq) and shelf.clock_at(seq).speed for seq in (1, 2, 4, 5, 6)] == [None, 30, 30, 90, 15]
 
 
 def test_a_batch_that_fails_is_not_filed_at_all(library, shelf):
@@ -453,21 +462,134 @@ def test_the_past_survives_a_restart_and_the_pruning_of_the_log(tmp_path):
     library.close()
 
 
-async def test_rebuilding_from_a_log_gives_the_same(tmp_path):
-    store = MemoryStore()
+# Filing the log.
+
+
+async def logs(tmp_path):
+    """Give a log in memory and one in a file."""
+    return MemoryStore("k3f9"), await SqliteStore.open(tmp_path / "log.db")
+
+
+def drafts(events):
+    return [Draft(one.key, one.released_at, one.event) for one in events]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(WEIGHED, max_size=40), st.integers(1, 9), st.sampled_from([0, 1]))
+def test_the_log_is_filed_as_the_press_files_it(tmp_path_factory, steps, at_once, engine):
+    async def scenario(path):
+        stores = await logs(path)
+        log = stores[engine].channel("harbour")
+        pressed, filed = [Library.open(":memory:", log.epoch).shelf("harbour") for _ in "pf"]
+        for one in told(steps):
+            pressed.file(await log.append(drafts([one])))
+        shares = []
+        await file_log(log, filed, shares.append)
+        assert everything(filed) == everything(pressed)
+        assert stands(filed.at(filed.head - 1)) == stands(pressed.at(filed.head - 1))
+        assert list(filed.history.timeline().times) == list(pressed.history.timeline().times)
+        assert shares == sorted(shares)
+        assert shares[-1:] in ([], [1.0])
+        for store in stores:
+            await store.close()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(filing, "FILED", at_once)
+        asyncio.run(scenario(tmp_path_factory.mktemp("log")))
+
+
+async def test_a_post_that_was_made_with_its_change_is_filed_at_its_first_time(tmp_path):
+    told_late = make_post("a", date_modified=make_post(minutes=9).date_published)
+    for store in await logs(tmp_path):
+        log, shelf = store.channel("harbour"), Library.open(":memory:", store.epoch).shelf("harbour")
+        await log.append([Draft("k", NOW, PostEvent(post=told_late))])
+        await file_log(log, shelf)
+        assert (shelf.find("a").story_time, shelf.find("a").post) == (told_late.story_time, told_late)
+        await store.close()
+
+
+async def test_of_a_log_that_was_reset_only_what_counts_is_filed(tmp_path, monkeypatch):
+    for store in await logs(tmp_path):
+        log, shelf = store.channel("harbour"), Library.open(":memory:", store.epoch).shelf("harbour")
+        await log.append(drafts([clock(1), *(post(f"p{n}", n) for n in range(2, 9)), reset(9), post("a", 10)]))
+        read = []
+        lines = log.lines
+
+        async def counted(after, limit, lines=lines, read=read):
+            read += (found := await lines(after, limit))
+            return found
+
+        monkeypatch.setattr(log, "lines", counted)
+        await file_log(log, shelf)
+        assert (len(read), slugs(shelf.window(9)), shelf.clock, shelf.head) == (1, ["a"], clock(1).event, 10)
+        await store.close()
+
+
+async def test_a_log_that_was_put_back_from_a_copy_is_filed_anew(tmp_path):
+    (tmp_path / "old").mkdir()
+    store = await SqliteStore.open(tmp_path / "log.db")
+    await store.channel("harbour").append(drafts([post("a", 1), post("b", 2)]))
+    await store.close()
+    shutil.copy(tmp_path / "log.db", tmp_path / "old")
+    library = Library.open(tmp_path / "library", store.epoch)
+    shelf = library.shelf("harbour")
+    store = await SqliteStore.open(tmp_path / "log.db")
+    await store.channel("harbour").append(drafts([post("c", 3), post("d", 4)]))
+    await file_log(store.channel("harbour"), shelf)
+    assert slugs(shelf.window(9)) == ["d", "c", "b", "a"]
+    await store.close()
+
+    store = await SqliteStore.open(tmp_path / "old" / "log.db")
     log = store.channel("harbour")
-    library = Library.open(tmp_path / "a", store.epoch)
-    events = told([(post, "a", [ADA]), (clock, None, []), (update, "a", [BEN]), (post, "b", []), (delete, "a", [])])
-    for one in events:
-        library.shelf("harbour").file(await log.append([Draft(one.key, one.released_at, one.event)]))
-    rebuilt = Library.open(tmp_path / "b", store.epoch)
-    shelf = rebuilt.shelf("harbour")
-    while batch := await log.read(shelf.head, 2):
-        shelf.file(batch)
-        await asyncio.sleep(0)
-    assert everything(shelf) == everything(library.shelf("harbour"))
+    await file_log(log, shelf)
+    assert (slugs(shelf.window(9)), shelf.head) == (["b", "a"], 2)
+    await log.append(drafts([post("e", 5), post("f", 6)]))
+    await file_log(log, shelf)
+    store_, log_ = store, log
+    await log_.append(drafts([post("g", 7)]))
+    shelf.file([replace(one, released_at=NOW) for one in await log_.read(4)])  # another event of the same number
+    await file_log(log_, shelf)
+    assert slugs(shelf.window(9)) == ["g", "f", "e", "b", "a"]
+    assert shelf.find("g").released == NOW + timedelta(seconds=7)
+    await store_.close()
     library.close()
-    rebuilt.close()
+
+
+async def test_a_line_that_cannot_be_read_is_named(tmp_path):
+    store = await SqliteStore.open(tmp_path / "log.db")
+    shelf = Library.open(":memory:", store.epoch).shelf("harbour")
+    for broken in (
+        '{"kind":"post","post":{}}',
+        '{"kind":"post","post":',
+        '{"kind":"what"}',
+        "",
+        '{"kind":"post","post":[]}',
+    ):
+        with pytest.raises(LibraryError, match="event 1 of the log cannot be read"):
+            shelf.file([Line(1, NOW.isoformat(), broken)])
+    assert shelf.head == 0
+    await store.close()
+
+
+async def test_who_is_cancelled_while_the_log_is_filed_leaves_a_whole_shelf(tmp_path, monkeypatch):
+    store = await SqliteStore.open(tmp_path / "log.db")
+    log = store.channel("harbour")
+    await log.append(drafts([post(f"p{n}", n) for n in range(1, 200)]))
+    monkeypatch.setattr(filing, "FILED", 10)
+    library = Library.open(tmp_path / "library", store.epoch)
+    shelf = library.shelf("harbour")
+    begun = asyncio.Event()
+    task = asyncio.create_task(file_log(log, shelf, lambda _: begun.set()))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert 10 <= shelf.head < 199
+    assert slugs(shelf.window(999)) == [f"p{n}" for n in range(shelf.head, 0, -1)]
+    await file_log(log, shelf)
+    assert shelf.count() == 199
+    library.close()
+    await store.close()
 
 
 # The file.

@@ -26,7 +26,7 @@ from publisher.log.opening import open_store
 from publisher.log.sqlite import PRUNE_EVENTS, SqliteStore
 from publisher.log.sqlite_file import BrokenLogError, LogFile
 from shared.errors import UsageError
-from shared.event import ClockEvent, DeleteEvent, Logged, Position, PostEvent, ResetEvent, UpdateEvent
+from shared.event import ClockEvent, DeleteEvent, Logged, Position, PostEvent, ResetEvent, UpdateEvent, decode_event
 
 ROOT = Path(__file__).parent.parent
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -107,6 +107,16 @@ async def test_events_come_back_as_they_were_logged_in_order(log):
     assert [one.seq for one in logged] == sorted({one.seq for one in logged})
     assert {one.position.epoch for one in logged} == {log.epoch}
     assert await log.head() == logged[-1].seq
+
+
+async def test_lines_are_the_same_events_not_decoded(log):
+    logged = await log.append([draft(kind, kind) for kind in ("post", "update", "delete", "reset", "clock")])
+    assert [
+        (line.seq, datetime.fromisoformat(line.released_at), decode_event(line.event)) for line in await log.lines(0)
+    ] == [(one.seq, one.released_at, one.event) for one in logged]
+    assert [line.seq for line in await log.lines(logged[1].seq, 2)] == [one.seq for one in logged[2:4]]
+    await log.prune(logged[2].seq)
+    assert [line.seq for line in await log.lines(0)] == [one.seq for one in logged[3:]]
 
 
 async def test_reading_is_paged(log):

@@ -29,7 +29,7 @@ class Frames:
 
     def begin(self, settings: str) -> None:
         """Throw away what was made under other settings than these: it does not read as it would now."""
-        known = self._stacks.execute("SELECT settings FROM take WHERE id = ?", (self._take,)).fetchone()
+        known = self._stacks.row("SELECT settings FROM take WHERE id = ?", (self._take,))
         if known != (settings,):
             with self._stacks.transaction():
                 self._stacks.execute("DELETE FROM frame WHERE take = ?", (self._take,))
@@ -64,7 +64,7 @@ class Frames:
 
     def after(self, cursor: int, most: int, upto: int) -> list[EncodedFrame]:
         """Give the frames after ``cursor`` that hold ``most`` bytes, up to ``upto``; empty if the next is not here."""
-        rows = self._stacks.execute(
+        rows = self._stacks.each(
             "SELECT seq, before, kind, body, tags, was, was_unknown, removal FROM frame "
             "WHERE take = ? AND seq > ? AND seq <= ? ORDER BY seq",
             (self._take, cursor, upto),
@@ -91,17 +91,16 @@ class Frames:
             size += len(body)
             if size >= most:
                 break
-        rows.close()
         return frames
 
     def of(self, slug: str) -> set[int]:
         """List the events that brought a version of a post, up to now."""
-        rows = self._stacks.execute("SELECT seq FROM version WHERE take = ? AND slug = ?", (self._take, slug))
+        rows = self._stacks.rows("SELECT seq FROM version WHERE take = ? AND slug = ?", (self._take, slug))
         return {seq for (seq,) in rows}
 
     def standing(self, first: int, last: int) -> set[int]:
         """List the events from ``first`` to ``last`` whose posts were not withdrawn since."""
-        rows = self._stacks.execute(
+        rows = self._stacks.each(
             "SELECT seq FROM version WHERE take = ? AND seq BETWEEN ? AND ?", (self._take, first, last)
         )
         return {seq for (seq,) in rows}

@@ -80,16 +80,16 @@ class History:
 
     def __init__(self, stacks: Stacks, cache: Cache, take: int) -> None:
         self.take = take
-        self._execute = stacks.execute
+        self._stacks = stacks
         self._cache = cache
         self._line = Timeline()
 
     def tally(self, upto: int) -> Tally | None:
         """Tell of the newest event up to ``upto``, None if nothing was out yet."""
-        row = self._execute(
+        row = self._stacks.row(
             "SELECT releases, released FROM version WHERE take = ? AND seq <= ? ORDER BY seq DESC LIMIT 1",
             (self.take, upto),
-        ).fetchone()
+        )
         return Tally(row[0], datetime.fromisoformat(row[1])) if row else None
 
     def releases(self, upto: int) -> int:
@@ -100,35 +100,35 @@ class History:
     def window(self, size: int, upto: int = NOW) -> list[Filed]:
         """List the ``size`` posts that were first released last, newest first."""
         if upto == NOW:  # past all that is gone, however much of it lies between the newest posts
-            rows = self._execute(
+            rows = self._stacks.rows(
                 "SELECT (SELECT max(seq) FROM version WHERE take = ?1 AND slug = born.slug) FROM version AS born "
                 "WHERE take = ?1 AND seq = first_seq AND gone IS NULL ORDER BY seq DESC LIMIT ?2",
                 (self.take, size),
-            ).fetchall()
+            )
         else:
-            rows = self._execute(
+            rows = self._stacks.rows(
                 "SELECT (SELECT max(seq) FROM version WHERE take = ?1 AND slug = born.slug AND seq <= ?2) "
                 "FROM version AS born WHERE take = ?1 AND seq = first_seq AND ordinal < ?3 AND seq <= ?2 "
                 "AND (gone IS NULL OR gone > ?2) ORDER BY ordinal DESC LIMIT ?4",
                 (self.take, upto, self.releases(upto), size),
-            ).fetchall()
+            )
         return [self._version(seq) for (seq,) in rows]
 
     def find(self, slug: str, upto: int = NOW) -> Filed | None:
         """Find the version of a post that stood, or its tombstone."""
-        row = self._execute(
+        row = self._stacks.row(
             "SELECT seq, withdrawn FROM version WHERE take = ? AND slug = ? AND seq <= ? ORDER BY seq DESC LIMIT 1",
             (self.take, slug, upto),
-        ).fetchone()
+        )
         if row is None or (row[1] and upto != NOW):
             return None
         return self._version(row[0])
 
     def withdrew(self, slug: str) -> bool:
         """Tell whether a post was withdrawn for good, and has not come again."""
-        row = self._execute(
+        row = self._stacks.row(
             "SELECT withdrawn FROM version WHERE take = ? AND slug = ? ORDER BY seq DESC LIMIT 1", (self.take, slug)
-        ).fetchone()
+        )
         return row is not None and bool(row[0])
 
     def event(self, seq: int) -> Filed:
@@ -137,29 +137,29 @@ class History:
 
     def withdrawal(self) -> tuple[int, datetime] | None:
         """Tell which event last withdrew a post, and when; None if none did."""
-        row = self._execute(
+        row = self._stacks.row(
             "SELECT seq, released FROM version WHERE take = ? AND withdrawn ORDER BY seq DESC LIMIT 1", (self.take,)
-        ).fetchone()
+        )
         return (row[0], datetime.fromisoformat(row[1])) if row else None
 
     def tombstones(self, size: int, upto: int = NOW) -> list[Filed]:
         """List the newest tombstones, newest first; each stands until ``size`` further posts have been released."""
         releases = self.releases(upto)
-        rows = self._execute(
+        rows = self._stacks.rows(
             "SELECT seq FROM version AS gone WHERE take = ? AND post IS NULL AND releases > ? AND releases <= ? "
             "AND seq <= ? AND (? OR NOT withdrawn) AND NOT EXISTS "
             "(SELECT 1 FROM version WHERE take = gone.take AND slug = gone.slug AND seq > gone.seq AND seq <= ?) "
             "ORDER BY releases DESC, seq DESC LIMIT ?",
             (self.take, releases - size, releases, upto, upto == NOW, upto, MOST_TOMBSTONES),
-        ).fetchall()
+        )
         return [self._version(seq) for (seq,) in rows]
 
     def withdrawals(self, after: int, most: int) -> int:
         """Count the withdrawals after the event ``after``, up to ``most``, also of posts that have come again since."""
-        row = self._execute(
+        row = self._stacks.row(
             "SELECT count(*) FROM (SELECT 1 FROM version WHERE take = ? AND seq > ? AND withdrawn LIMIT ?)",
             (self.take, after, most),
-        ).fetchone()
+        )
         return int(row[0])
 
     def authors(self, upto: int = NOW) -> tuple[Author, ...]:
@@ -169,7 +169,7 @@ class History:
             "(SELECT {} FROM credit WHERE credit.author = author.id AND first_seq <= ?2 AND since <= ?2 "
             "AND (until IS NULL OR until > ?2) ORDER BY first_seq, place LIMIT 1)"
         )
-        rows = self._execute(
+        rows = self._stacks.rows(
             f"SELECT author, {first.format('first_seq')} AS first, {first.format('place')} AS place "  # noqa: S608
             "FROM author WHERE take = ?1 AND first IS NOT NULL ORDER BY first, place",
             (self.take, upto),
@@ -189,24 +189,24 @@ class History:
         return len(seqs), max(seqs, default=0)
 
     def _slot(self, first: int, size: int, upto: int) -> list[int]:
-        rows = self._execute(
+        rows = self._stacks.rows(
             "SELECT (SELECT max(seq) FROM version WHERE take = ?1 AND slug = born.slug AND seq <= ?4) "
             "FROM version AS born "
             "WHERE take = ?1 AND seq = first_seq AND ordinal >= ?2 AND ordinal < ?3 AND seq <= ?4 "
             "AND (gone IS NULL OR gone > ?4 OR NOT EXISTS (SELECT 1 FROM version "  # released again, it stands there
             "WHERE take = ?1 AND slug = born.slug AND seq > born.gone AND seq <= ?4)) ORDER BY ordinal DESC",
             (self.take, first, first + size, upto),
-        ).fetchall()
+        )
         return [seq for (seq,) in rows]
 
     def timeline(self) -> Timeline:
         """Give the timeline up to now; the same object, which grows. Reading a million events takes half a second."""
         line = self._line
         while True:
-            rows = self._execute(
+            rows = self._stacks.rows(
                 "SELECT seq, axis FROM version WHERE take = ? AND seq > ? AND NOT withdrawn ORDER BY seq LIMIT ?",
                 (self.take, line.seqs[-1] if line.seqs else 0, _LINE_ROWS),
-            ).fetchall()
+            )
             line.seqs.extend(seq for seq, _ in rows)
             line.times.extend(time for _, time in rows)
             if len(rows) < _LINE_ROWS:
@@ -226,10 +226,10 @@ class History:
         return filed
 
     def _read(self, seq: int) -> Filed:
-        row = self._execute(
+        row = self._stacks.row(
             f"SELECT {COLUMNS} FROM version WHERE take = ? AND seq = ?",  # noqa: S608 a constant
             (self.take, seq),
-        ).fetchone()
+        )
         return filed_of(row)
 
 

@@ -11,7 +11,7 @@ import logging
 import sqlite3
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from publisher.library.checkpoints import MOST_PAGES, Checkpoints
 from publisher.lock import LockError, MachineLock
@@ -129,7 +129,7 @@ class Stacks:
         self._connection = connection
         self._lock = lock
         self._checkpoints = Checkpoints(path) if path not in _PASSING else None
-        self._ended = [take for (take,) in connection.execute("SELECT id FROM take WHERE ended")]
+        self._ended = [take for (take,) in self.rows("SELECT id FROM take WHERE ended")]
 
     @classmethod
     def open(cls, path: str, epoch: str) -> Stacks:
@@ -147,7 +147,12 @@ class Stacks:
             lock.close()
             path, lock = "", _lock("")
         try:
-            return cls(path, cls._open(path, epoch), lock)
+            connection = cls._open(path, epoch)
+            try:
+                return cls(path, connection, lock)
+            except BaseException:
+                connection.close()
+                raise
         except BaseException:
             lock.close()
             raise
@@ -174,13 +179,31 @@ class Stacks:
         self._lock.close()
 
     def execute(self, statement: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
-        """Run one statement. Raises LibraryError."""
+        """Run a statement that writes. Raises LibraryError."""
         try:
             return self._connection.execute(statement, values)
         except sqlite3.Error as error:
-            if _code(error) in _DAMAGED and self.lasting and self._path:
-                _throw_away(self._path)  # so that the next start makes it anew
-            raise _fault(self._path, "used", error) from error
+            raise self._failed(error) from error
+
+    def each(self, statement: str, values: tuple[object, ...] = ()) -> Iterator[Any]:
+        """Give the rows that a statement finds, one after the other. Raises LibraryError."""
+        try:
+            yield from self._connection.execute(statement, values)
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+
+    def rows(self, statement: str, values: tuple[object, ...] = ()) -> list[Any]:
+        """Give the rows that a statement finds. Raises LibraryError."""
+        return list(self.each(statement, values))
+
+    def row(self, statement: str, values: tuple[object, ...] = ()) -> Any:
+        """Give the first row that a statement finds, None if it finds none. Raises LibraryError."""
+        return next(self.each(statement, values), None)
+
+    def _failed(self, error: sqlite3.Error) -> LibraryError:
+        if _code(error) in _DAMAGED and self._path not in _PASSING:
+            _throw_away(self._path)  # so that the next start makes it anew
+        return _fault(self._path, "used", error)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

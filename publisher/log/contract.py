@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from shared.errors import NewsreelError
 
@@ -35,6 +35,14 @@ class Draft:
     key: str
     released_at: datetime
     event: Event
+
+
+class Line(NamedTuple):
+    """An event as a log holds it: its place, when it was released (ISO 8601), and what ``encode_event`` wrote."""
+
+    seq: int
+    released_at: str
+    event: str
 
 
 class EventLog(Protocol):
@@ -76,6 +84,10 @@ class EventLog(Protocol):
 
     async def read(self, after: int, limit: int = 500) -> list[Logged]:
         """Give up to ``limit`` events with a sequence number above ``after``, in order; empty at the head."""
+        ...
+
+    async def lines(self, after: int, limit: int = 500) -> list[Line]:
+        """Give the same events as ``read``, not decoded: decoding and cleaning take ten times as long as reading."""
         ...
 
     def tail(self, after: int) -> AsyncGenerator[list[Logged], None]:

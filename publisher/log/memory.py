@@ -6,11 +6,11 @@ from bisect import bisect_right
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from publisher.log.contract import LogError, StaleAppendError
+from publisher.log.contract import Line, LogError, StaleAppendError
 from publisher.log.epoch import draw_epoch
 from publisher.log.news import Bells
 from publisher.log.withdrawal import withdrawn_by, wordless
-from shared.event import Logged, Position
+from shared.event import Logged, Position, encode_event
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -89,6 +89,13 @@ class MemoryLog:
         self._check_open()
         start = bisect_right(self._events, after, key=_SEQ)
         return self._events[start : start + limit]
+
+    async def lines(self, after: int, limit: int = 500) -> list[Line]:
+        """Give the same events, encoded."""
+        return [
+            Line(logged.seq, logged.released_at.isoformat(), encode_event(logged.event).decode())
+            for logged in await self.read(after, limit)
+        ]
 
     async def tail(self, after: int) -> AsyncGenerator[list[Logged], None]:
         """Give what follows ``after`` in batches, and wait for more; ends when the store is closed."""

@@ -20,7 +20,7 @@ from publisher.log.sqlite_writer import Writer
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
-    from publisher.log.contract import Draft, Kind
+    from publisher.log.contract import Draft, Kind, Line
     from shared.event import Logged
 
 PRUNE_EVENTS = 500
@@ -141,6 +141,11 @@ class SqliteLog:
         """Give up to ``limit`` events with a sequence number above ``after``, in order."""
         events: list[Logged] = await self._store.ask(lambda file: file.read(self._name, after, limit))
         return events
+
+    async def lines(self, after: int, limit: int = 500) -> list[Line]:
+        """Give the same events, not decoded."""
+        lines: list[Line] = await self._store.ask(lambda file: file.lines(self._name, after, limit))
+        return lines
 
     async def tail(self, after: int) -> AsyncGenerator[list[Logged], None]:
         """Give what follows ``after`` in batches, and wait for more; ends when the store is closed."""

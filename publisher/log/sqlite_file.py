@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from publisher.log.contract import LogError, StaleAppendError
+from publisher.log.contract import Line, LogError, StaleAppendError
 from publisher.log.epoch import draw_epoch
 from publisher.log.withdrawal import key_ranges, withdrawn_by, wordless
 from shared.errors import UsageError
@@ -267,6 +267,11 @@ class LogFile:
         """Give up to ``limit`` events above ``after``, in order, none that was pruned."""
         rows = self._connection.execute(_READ, {"channel": channel, "after": after, "limit": limit}).fetchall()
         return [self._logged(row) for row in rows]
+
+    def lines(self, channel: str, after: int, limit: int) -> list[Line]:
+        """Give the same, not decoded."""
+        rows = self._connection.execute(_READ, {"channel": channel, "after": after, "limit": limit})
+        return [Line(seq, released_at, event) for seq, _, released_at, event in rows]
 
     def latest(self, channel: str, kinds: Sequence[Kind]) -> Logged | None:
         """Give the newest event of one of ``kinds``."""

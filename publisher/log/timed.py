@@ -10,7 +10,7 @@ from publisher.measures import Histogram
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    from publisher.log.contract import Draft, EventLog, Kind
+    from publisher.log.contract import Draft, EventLog, Kind, Line
     from shared.event import Logged
 
 
@@ -40,6 +40,10 @@ class TimedLog:
     async def read(self, after: int, limit: int = 500) -> list[Logged]:
         """Give up to ``limit`` events with a sequence number above ``after``, in order."""
         return await self._log.read(after, limit)
+
+    async def lines(self, after: int, limit: int = 500) -> list[Line]:
+        """Give the same events, not decoded."""
+        return await self._log.lines(after, limit)
 
     def tail(self, after: int) -> AsyncGenerator[list[Logged], None]:
         """Give what follows ``after`` in batches, and wait for more."""
