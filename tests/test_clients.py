@@ -152,6 +152,16 @@ async def test_who_leaves_in_the_midst_of_an_answer_leaves_nothing_behind(caplog
     assert not caplog.records
 
 
+async def test_no_answer_tells_what_the_server_is_made_of():
+    async with clients() as (room, call):
+        await room.pressed(await room.posts(1))
+        for asked in ("/healthz", "/nowhere", "/harbour/feed.atom", "/harbour/events", "/ HTTP/7.7\r\n"):
+            caller = await call()
+            caller.writing.write(f"GET {asked} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            head = await caller.reading.readuntil(b"\r\n\r\n")
+            assert [line for line in head.split(b"\r\n") if line.startswith(b"Server:")] == [b"Server: newsreel"]
+
+
 async def test_who_says_that_it_will_ask_no_more_still_gets_its_answers():
     async with clients() as (room, call):
         await room.pressed(await room.posts(100, content_html=f"<p>{'x' * 6_000}</p>"))

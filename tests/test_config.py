@@ -199,7 +199,14 @@ def test_no_environment_variable_wins_over_what_was_typed(monkeypatch):
             "99:99",
             "environment variable NEWSREEL_CHANNELS__A__FROM: channels.a.from: '99",
         ),
-        ("NEWSREEL_SERVER", "no JSON", "environment: .*NEWSREEL_SERVER__PORT=8001"),
+        ("NEWSREEL_SERVER", "no JSON", "environment, table server: .*NEWSREEL_SERVER__PORT=8001"),
+        ("NEWSREEL_STREAMS__TRUSTED_PROXIES", "127.0.0.1", "environment, table streams: .* lists with brackets"),
+        (
+            "NEWSREEL_WEBSUB__HUBS",
+            '["ftp://x"]',
+            "environment variable NEWSREEL_WEBSUB__HUBS: websub.hubs.0: 'ftp://x'",
+        ),
+        ("NEWSREEL_SERVR__PORT", "1", "environment variable NEWSREEL_SERVR__PORT: unknown table; did you mean SERVER"),
     ],
 )
 def test_a_wrong_environment_variable_is_named(write, monkeypatch, variable, value, told):

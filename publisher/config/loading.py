@@ -66,12 +66,27 @@ def load(path: Path) -> Settings:
         raise ConfigError(f"{path}: {error.strerror}; config.example.toml shows what to write") from None
     except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, or a number of thousands of digits
         raise ConfigError(f"{path}: no valid TOML: {error}") from None
+    _known_tables()
     try:
         return _found_from(path.parent, _Overridable(**table))
     except SettingsError as error:
-        raise ConfigError(f"environment: {error}; write one variable a setting: NEWSREEL_SERVER__PORT=8001") from None
+        where = re.search('field "(.+?)"', str(error))
+        place = f"environment, table {where[1]}" if where else "environment"
+        raise ConfigError(
+            f"{place}: a value cannot be read; write one variable a setting (NEWSREEL_SERVER__PORT=8001), and "
+            """lists with brackets (NEWSREEL_STREAMS__TRUSTED_PROXIES='["127.0.0.1"]')"""
+        ) from None
     except ValidationError as error:
         raise _refused(error, str(path), text) from None
+
+
+def _known_tables() -> None:
+    """Refuse an environment variable of a table that there is not; those of the tables are looked at with the rest."""
+    for variable in os.environ:
+        name, deep, _ = variable.upper().removeprefix("NEWSREEL_").partition("__")
+        if variable.upper().startswith("NEWSREEL_") and deep and name.lower() not in Settings.model_fields:
+            near = difflib.get_close_matches(name.lower(), Settings.model_fields, n=1, cutoff=0)
+            raise ConfigError(f"environment variable {variable}: unknown table; did you mean {near[0].upper()}?")
 
 
 def _found_from(folder: Path, chosen: Settings) -> Settings:
@@ -106,11 +121,12 @@ def _refused(error: ValidationError, where: str, text: str) -> ConfigError:
     """Name the key, the place where it stands, and the nearest key that newsreel knows."""
     first, *others = error.errors()
     keys = [clean_line(str(part)) for part in first["loc"] if part != "[key]"]
-    variable = f"NEWSREEL_{'__'.join(keys)}".upper()
     line = _line_of(text, keys)
     place = f"{where}:{line}" if line else where
-    if any(name.upper() == variable for name in os.environ):
-        place = f"environment variable {variable}"
+    variables = {name.upper() for name in os.environ}
+    for depth in range(2, len(keys) + 1):  # of a list, the error names a place within the variable
+        if (variable := f"NEWSREEL_{'__'.join(keys[:depth])}".upper()) in variables:
+            place = f"environment variable {variable}"
     what = _meant(keys) if first["type"] == "extra_forbidden" else worded(first, "TOML")
     more = f" (and {len(others)} more)" if others else ""
     return ConfigError(f"{place}: {'.'.join(keys)}{': ' if keys else ''}{what}{more}")

@@ -17,10 +17,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from publisher.measures import tally
 from publisher.web.addresses import counted_as, is_among
+from publisher.web.problems import SERVER
 from shared.post import encode_json
 from shared.wire import PROBLEM
 
@@ -216,6 +217,14 @@ class Client(web.RequestHandler):
             self.force_close()
         elif self._socket is not None:
             asyncio.get_running_loop().call_later(_ENDING_SECONDS, self._end)
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """Answer what is no HTTP as aiohttp does."""
+        response = super().handle_error(request, status, exc, message)
+        response.headers[hdrs.SERVER] = SERVER
+        return response
 
     def resume_writing(self) -> None:
         """Note that it took something."""

@@ -14,7 +14,7 @@ from publisher.channel import LASTING_SECONDS
 from publisher.codings import SMALLEST, choose, weight
 from publisher.render.page import CONTENT_SECURITY_POLICY
 from publisher.web.negotiation import preferred
-from publisher.web.problems import EXPOSED
+from publisher.web.problems import EXPOSED, SERVER
 from publisher.web.ready import Answer
 from shared.wire import ATOM, EVENT_STREAM, HTML, JSON_FEED, RSS, XML
 
@@ -141,7 +141,7 @@ def _headers(
             "Access-Control-Allow-Origin": "*",
             "Access-Control-Expose-Headers": EXPOSED,
             "X-Content-Type-Options": "nosniff",
-            "Server": "newsreel",
+            "Server": SERVER,
         }
     )
     if coding:

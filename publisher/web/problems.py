@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 LONGEST_URL = 8_000
 """Bytes of a request target that every server should take (RFC 9110, section 4.1), and ours does no more."""
+SERVER = "newsreel"
+"""What all answers name the server."""
 EXPOSED = "ETag, IM, Last-Modified, Link, Retry-After"
 """Headers that scripts of other origins may read, besides those that they always may (Fetch, "CORS")."""
 

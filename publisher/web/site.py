@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from publisher.editions import PRINTINGS, Edition
 from publisher.render.opml import channels_opml
@@ -20,7 +20,7 @@ from publisher.web.doors import Doors, Limits
 from publisher.web.hub import ask
 from publisher.web.negotiation import preferred
 from publisher.web.openapi import description
-from publisher.web.problems import problems
+from publisher.web.problems import SERVER, problems
 from publisher.web.rerunning import RerunStreams
 from publisher.web.stream import Stream
 from publisher.web.view import View, rerun_of, view_of
@@ -45,6 +45,7 @@ Disallow: /*?*rerun=
 """
 """For crawlers (RFC 9309): all but streams, which have no end, and reruns, of whose addresses there is none."""
 _DAY_SECONDS = 24 * 3600
+_NOW = {"Cache-Control": "no-store"}
 
 
 class Site:
@@ -85,6 +86,7 @@ class Site:
         """Make the aiohttp application."""
         app = web.Application(middlewares=[problems])
         app.on_shutdown.append(self._shut)
+        app.on_response_prepare.append(_sign)
         if self._token is not None:
             app[desk.TOKEN] = self._token
         app.router.add_get("/", self._index)
@@ -241,12 +243,12 @@ class Site:
         raise web.HTTPMovedPermanently(where, headers={"Access-Control-Allow-Origin": "*"})
 
     async def _healthz(self, _request: web.Request) -> web.Response:
-        return web.json_response({"status": "ok"})
+        return web.json_response({"status": "ok"}, headers=_NOW)
 
     async def _readyz(self, _request: web.Request) -> web.Response:
         if not self.ready:
             raise web.HTTPServiceUnavailable(text="the server is shutting down", headers={"Retry-After": "5"})
-        return web.json_response({"status": "ready"})
+        return web.json_response({"status": "ready"}, headers=_NOW)
 
     async def _expose(self, request: web.Request) -> web.Response:
         assert self._metrics is not None  # noqa: S101 the route is there
@@ -262,6 +264,11 @@ class Site:
             return self._channels[name]
         except KeyError:
             raise web.HTTPNotFound(text=f"there is no channel {name[:80]!r}; / lists the channels") from None
+
+
+async def _sign(_request: web.Request, response: web.StreamResponse) -> None:
+    """Name the server as its documents do: what it is made of, in which versions, is of use to attackers only."""
+    response.headers[hdrs.SERVER] = SERVER
 
 
 def _tail(name: str) -> str:
