@@ -8,9 +8,12 @@ from bench.replay import SPEEDS, day_after_day, posts_at, simulated
 from hypothesis import given
 from hypothesis import strategies as st
 from making import make_post
+from serving import EXAMPLES
 
+from publisher.intake import Wanted, read_sources
 from publisher.log.contract import LogError
 from publisher.log.memory import MemoryStore
+from publisher.log.sqlite import SqliteStore
 from publisher.reel import Reel
 from publisher.replay.conductor import Conductor, Score, release_all
 from publisher.replay.control import Control
@@ -296,6 +299,48 @@ async def test_a_replay_that_becomes_an_archive_shows_everything_and_can_become_
     assert kinds(await everything(log))[6:] == ["reset", "clock", "post", "post"]
     stamps = [e.released_at for e in await everything(log)]
     assert stamps == sorted(set(stamps))
+
+
+async def test_an_archive_goes_on_where_a_start_was_broken_off():
+    log = MemoryStore().channel("c")
+    whole = reel_of(0, 1, 2)
+    await release_all(reel_of(0, 1), log, NOW)
+    for _ in range(2):
+        await release_all(whole, log, NOW + seconds(1))
+    assert kinds(await everything(log)) == ["post"] * 3
+
+
+@pytest.mark.parametrize("change", ["text", "gone", "more"])
+async def test_an_archive_shows_what_its_source_says_by_now(change):
+    def cues(*slugs, title):
+        return Reel([PostEvent(post=make_post(slug, n, title=title)) for n, slug in enumerate(slugs)])
+
+    log = MemoryStore().channel("c")
+    await release_all(cues("a", "b", "c", title="As it was"), log, NOW)
+    mended = {
+        "text": cues("a", "b", "c", title="Mended"),
+        "gone": cues("a", "c", title="As it was"),
+        "more": cues("a", "x", "b", "c", title="As it was"),
+    }[change]
+    for start in range(1, 4):
+        await release_all(mended, log, NOW + seconds(start))
+    events = await everything(log)
+    assert kinds(events) == ["post"] * 3 + ["reset"] + ["post"] * len(mended)
+    assert [e.event for e in events[4:]] == [cue.event for cue in mended.cues]
+    assert [e.released_at for e in events] == sorted({e.released_at for e in events})
+
+
+@pytest.mark.parametrize("name", ["harbour-fire.txt", "storm-wenna.txt"])
+async def test_an_archive_whose_source_is_the_same_is_not_published_again(name, tmp_path):
+    store = await SqliteStore.open(tmp_path / "log.db")
+    log = store.channel("c")
+    heads = []
+    for start in range(2):
+        reading = await asyncio.to_thread(read_sources, Wanted((f"{EXAMPLES}/{name}",)))
+        await release_all(Reel(told.event for told in reading.told), log, NOW + seconds(start))
+        heads.append(await log.head())
+    assert heads[0] == heads[1]
+    await store.close()
 
 
 class Bell:

@@ -220,15 +220,40 @@ class Conductor:
 
 
 async def release_all(reel: Reel, log: EventLog, now: datetime) -> None:
-    """Append a whole reel at once: what an archive does. What the log holds already is not appended again."""
+    """See that a log holds a whole reel and nothing else: what an archive does.
+
+    What a start that was broken off has appended is gone on with. Where the source says something else than it did, a
+    new take begins.
+
+    Raises:
+        LogError: the log failed.
+    """
     take = await take_back(log, now, reel.start)
-    for first in range(0, len(reel), GROUP):
+    out = await _out(reel, log, take)
+    if out is None:
+        take, out = await _begin_take(log, take + 1, now, reel.start), 0
+    for first in range(out, len(reel), GROUP):
         await log.append(
             [
                 Draft(f"take-{take}:{cue.key}", now + (cue.index + 1) * _TICK, cue.event)
                 for cue in reel.cues[first : first + GROUP]
             ]
         )
+
+
+async def _out(reel: Reel, log: EventLog, take: int) -> int | None:
+    """Count how many cues the take holds; None if it holds something else."""
+    reset = await log.latest("reset")
+    out, seq = 0, reset.seq if reset is not None else 0
+    while batch := await log.read(seq):
+        seq = batch[-1].seq
+        for logged in batch:
+            cue = reel.cues[out] if out < len(reel) else None
+            if cue is not None and (logged.key, logged.event) == (f"take-{take}:{cue.key}", cue.event):
+                out += 1
+            elif logged.event.kind in _FACTS:
+                return None
+    return out
 
 
 async def take_back(log: EventLog, now: datetime, story_time: datetime) -> int:
@@ -239,7 +264,11 @@ async def take_back(log: EventLog, now: datetime, story_time: datetime) -> int:
     clock, reset = await log.latest("clock"), await log.latest("reset")
     take = reset.event.take if reset is not None and isinstance(reset.event, ResetEvent) else 1
     if clock is not None and (reset is None or reset.seq < clock.seq):
-        take += 1
-        taken_back = ResetEvent(reason="seek", take=take, run=1, story_time=story_time)
-        await log.append([Draft(f"take-{take}:reset", now, taken_back)])
+        take = await _begin_take(log, take + 1, now, story_time)
+    return take
+
+
+async def _begin_take(log: EventLog, take: int, now: datetime, story_time: datetime) -> int:
+    taken_back = ResetEvent(reason="seek", take=take, run=1, story_time=story_time)
+    await log.append([Draft(f"take-{take}:reset", now, taken_back)])
     return take
