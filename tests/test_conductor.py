@@ -310,6 +310,29 @@ async def test_an_archive_goes_on_where_a_start_was_broken_off():
     assert kinds(await everything(log)) == ["post"] * 3
 
 
+async def test_a_log_that_fails_is_told_once_tried_again_and_told_when_it_takes_more(caplog):
+    log = MemoryStore().channel("c")
+    conductor = Conductor(reel_of(0, 1), Score(speed=60), log)
+    await conductor.open(NOW)
+    failing(log, 3)
+    bell = Bell()
+    task = asyncio.create_task(conductor.run(bell, lambda: NOW))
+    async with asyncio.timeout(20):
+        while not slugs(await everything(log)):
+            await asyncio.sleep(0)
+            for ring in bell.rings:
+                ring()
+            bell.rings.clear()
+        while len(caplog.messages) < 2:  # noqa: ASYNC110 nothing there rings a bell
+            await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    assert caplog.messages == [
+        "the disk is full; nothing is released; trying again every 5 s",
+        "releasing again; what had fallen due is out",
+    ]
+
+
 @pytest.mark.parametrize("change", ["text", "gone", "more"])
 async def test_an_archive_shows_what_its_source_says_by_now(change):
     def cues(*slugs, title):

@@ -69,14 +69,21 @@ class Conductor:
         """Release for ever, once opened; ends only by cancellation. A log that fails is tried again."""
         following = asyncio.create_task(self._follow())
         following.add_done_callback(lambda _: self._bell.set())
+        trouble = ""
         try:
             while not following.done():
                 self._bell.clear()
                 try:
                     wake = await self.release(now())
+                    if trouble:
+                        trouble = ""
+                        logger.warning("releasing again; what had fallen due is out")
                 except LogError as error:
-                    logger.error("releasing nothing for %d s: %s", RETRY_AFTER.seconds, error)  # noqa: TRY400 one line
                     wake = now() + RETRY_AFTER
+                    if trouble != str(error):
+                        trouble = str(error)
+                        again = f"nothing is released; trying again every {RETRY_AFTER.seconds} s"
+                        logger.error("%s; %s", trouble, again)  # noqa: TRY400 one line
                 if wake is not None:
                     alarm.set(wake, self._bell.set)
                 with contextlib.suppress(TimeoutError):
