@@ -314,8 +314,9 @@ async def test_a_finished_story_is_watched_from_the_beginning_at_ones_own_time(t
             await page.wait_for_url("**/?rerun=2*Z&speed=60")  # not "now": a reload goes on where it stands
             await expect(page.locator("h1")).to_contain_text("(rerun)")
             assert await page.locator("article").count() < 5
+            await expect(page.locator("#status")).to_have_text("The rerun is playing")
             await page.reload()
             await expect(page.locator("article").first).to_contain_text("Post number 4")
-            await expect(page.locator("#status")).to_have_text("The replay has ended")
+            await expect(page.locator("#status")).to_have_text("The rerun has ended")
             await expect(page.locator("article")).to_have_count(5)
             await browser.close()

@@ -272,6 +272,26 @@ async def test_documents_say_that_they_are_a_rerun_and_of_when_and_link_to_their
         assert not {item["id"] for item in feed["items"]} & {item["id"] for item in plain["items"]}
 
 
+async def test_a_rerun_has_plain_ids_whatever_round_its_channel_is_in():
+    time = Time(NOW + timedelta(hours=1))
+    async with open_room(ids="anew", now=time) as room:
+        await room.clock(run=2)
+        await room.post("a", "b")
+        theirs = json.loads(await room.body("feed.json"))["items"]
+        assert [item["id"].rpartition("/")[2] for item in theirs] == ["b~2", "a~2"]
+        asked = query(time.moment - timedelta(minutes=10))
+        async with Watcher(room, asked) as watcher:
+            feed = await agree(room, asked, watcher)
+        assert [item["id"] for item in feed["items"]] == [item["id"].removesuffix("~2") for item in theirs]
+        for item in feed["items"]:
+            _, _, body = await room.get(item["url"], Accept="application/json")
+            assert json.loads(body) == item
+        assert (await room.get(f"posts/a~2{asked}"))[0] == 404
+        own = [item["id"] for item in (await agree(room, f"{asked}&ids=anew"))["items"]]
+        assert [one.rpartition("/")[2] for one in own] == ["b", "a"]
+        assert not {*own} & {item["id"] for item in feed["items"]}
+
+
 async def test_what_is_cast_in_a_mould_is_what_projecting_it_anew_gives():
     async with archive(count=60) as (room, time):
         for asked in (

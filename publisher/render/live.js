@@ -8,6 +8,7 @@
   const find = (id) => document.getElementById(id);
   const posts = find("posts");
   const live = posts.dataset.mode === "live";
+  const told = posts.dataset.stream.includes("?rerun=") ? "The rerun" : "The replay"; // what the clock is of
   let position = posts.dataset.position; // where the stream goes on: nothing is missed, nothing comes twice
   let whole = posts.dataset.complete === "true";
   let clock = posts.dataset.clock ? JSON.parse(posts.dataset.clock) : null;
@@ -243,11 +244,11 @@
   }
 
   function settle() {
-    if (clock?.state === "ended") say("The replay has ended", "off");
+    if (clock?.state === "ended") say(`${told} has ended`, "off");
     else if (source?.readyState !== EventSource.OPEN) say(failures ? "Connection lost, trying again…" : "Connecting…", "wait");
-    else if (clock?.starts) say(`The replay begins ${here(clock.starts)}`, "wait");
-    else if (clock?.state === "paused") say("The replay is paused", "wait");
-    else if (clock?.state === "playing") say("The replay is playing", "on");
+    else if (clock?.starts) say(`${told} begins ${here(clock.starts)}`, "wait");
+    else if (clock?.state === "paused") say(`${told} is paused`, "wait");
+    else if (clock?.state === "playing") say(`${told} is playing`, "on");
     else say(posts.dataset.mode === "archive" ? "Up to date" : "Live", "on");
   }
 
