@@ -25,6 +25,7 @@ from publisher.library.history import EPOCH, microseconds
 from publisher.rerun import reruns as reruns_module
 from publisher.rerun.playback import MOST_SECONDS
 from publisher.rerun.rerun import Rerun
+from publisher.rerun.reruns import Reruns
 from publisher.rerun.show import Show, Viewer
 from publisher.rerun.showing import AsOf, Showing
 from publisher.when import When
@@ -309,17 +310,20 @@ async def test_what_is_cast_in_a_mould_is_what_projecting_it_anew_gives():
 async def test_documents_of_reruns_and_moments_are_the_same_after_a_restart():
     async with archive() as (room, time):
         press = room.channel.press
-        playback = room.site.reruns.playback(room.channel, Rerun(NOW - timedelta(days=1), speed=600))
         time.pass_(3600)
 
+        def showing():
+            playback = Reruns(time).playback(room.channel, Rerun(NOW - timedelta(days=1), speed=600))
+            return Showing(playback, microseconds(time()))
+
         def documents():
-            scenes = [Showing(playback, microseconds(time())), AsOf(room.channel, When.parse("+1h"))]
+            scenes = [showing(), AsOf(room.channel, When.parse("+1h"))]
             return [printing.render(scene.snapshot()) for scene in scenes for printing in PRINTINGS.values()]
 
         before, opened = documents(), time()
         press.billing = press.scene.billing = replace(press.billing, opened=opened)
         assert documents() == before
-        assert Showing(playback, microseconds(time())).modified == opened, (
+        assert showing().modified == opened, (
             "its settings may be others: a cache must ask"
         )
 

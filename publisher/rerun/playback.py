@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -13,10 +13,9 @@ from publisher.rerun.timetable import Timetable
 from shared.wire import Clock
 
 if TYPE_CHECKING:
-    from publisher.channel import Channel
     from publisher.fanout import Sieve
-    from publisher.library import Filed, History
-    from publisher.library.history import Timeline
+    from publisher.library import Filed
+    from publisher.rerun.ground import Ground
     from publisher.rerun.mould import Mould, Moulds, Values
     from publisher.rerun.rerun import Rerun
     from publisher.rerun.timetable import Axis
@@ -30,46 +29,6 @@ LOOK_AGAIN = 1_000
 """Shortest time, in microseconds, to the next look at whether a rerun has caught up."""
 AT_ONCE = 100
 """Most events that are encoded without a pause: 10 ms if none of them has been before."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What reruns of a channel play, looked up once for all of them until the channel files more.
-
-    Attributes:
-        filed: up to which event the channel was filed.
-        line: what is out, in order; it grows.
-        first: story time of the first event; None before any.
-        withdrawn: when a post was last withdrawn; None if none was.
-        finished: nothing will ever follow.
-        facts: other facts, another history: what was shown counts no more.
-    """
-
-    channel: Channel
-    filed: int
-    history: History
-    line: Timeline
-    first: datetime | None
-    withdrawn: datetime | None
-    finished: bool
-    facts: tuple[object, ...]
-
-    @classmethod
-    def of(cls, channel: Channel) -> Ground:
-        """Look it up."""
-        shelf = channel.press.shelf
-        history = shelf.history
-        line, withdrawal, reset = history.timeline(), history.withdrawal(), shelf.last_reset
-        return cls(
-            channel,
-            shelf.head,
-            history,
-            line,
-            history.event(line.seqs[0]).story_time if line.seqs else None,
-            withdrawal[1] if withdrawal else None,
-            channel.finished,
-            (channel.log.epoch, reset[0] if reset else 0, withdrawal[0] if withdrawal else 0, shelf.lost),
-        )
 
 
 class Playback:

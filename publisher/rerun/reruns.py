@@ -18,8 +18,9 @@ from publisher.cache import Cache
 from publisher.fanout import RETRY_MS, SLOW_SECONDS
 from publisher.fanout.fanout import BEAT_SECONDS, LIFE_SECONDS, spread
 from publisher.library.history import microseconds
+from publisher.rerun.ground import Ground
 from publisher.rerun.mould import Moulds
-from publisher.rerun.playback import Ground, Playback
+from publisher.rerun.playback import Playback
 from publisher.rerun.rerun import RerunError
 from publisher.rerun.show import Given, Show, Viewer
 from publisher.rerun.timetable import Axis
@@ -72,8 +73,8 @@ class Reruns:
         self._count = count()
         self._waiting: deque[Viewer] = deque()
         self._chores: deque[Iterator[None]] = deque()
-        self._timer: asyncio.TimerHandle | None = None
-        self._rings = 0.0  # moment of the loop's clock for which it is set
+        self._timer: asyncio.Handle | None = None
+        self._rings = 0.0  # moment of the loop's clock for which it is set; 0 for at once
         self._ringing = False
         self._turned = 0.0
         self._swept = 0.0
@@ -249,19 +250,17 @@ class Reruns:
         """Set the timer for what is next; one that is set for about then stays."""
         if self._closed or self._ringing or not self._shows:
             return
-        moment = time.monotonic()
-        rings = self._swept + SWEEP_SECONDS
-        if self._waiting or self._chores:
-            rings = moment
-        elif self._heap:
-            due = moment + (self._heap[0][0] - self._moment()) / 1e6
+        loop, at_once = asyncio.get_running_loop(), bool(self._waiting or self._chores)
+        rings = 0.0 if at_once else self._swept + SWEEP_SECONDS
+        if self._heap and not at_once:
+            due = time.monotonic() + (self._heap[0][0] - self._moment()) / 1e6
             rings = min(rings, max(due, self._turned + TICK_SECONDS))
         if self._timer is not None:
             if self._rings <= rings:
                 return  # it rings early, looks, and is set anew
             self._timer.cancel()
         self._rings = rings
-        self._timer = asyncio.get_running_loop().call_at(rings, self._ring)
+        self._timer = loop.call_soon(self._ring) if at_once else loop.call_at(rings, self._ring)
 
     def _disarm(self) -> None:
         if self._timer is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from publisher.channel import Channel
     from publisher.library import Filed
+    from publisher.rerun.ground import Stood
     from publisher.rerun.playback import Playback
     from publisher.when import When
     from shared.event import ResetReason
@@ -41,20 +43,20 @@ class Showing(Scene):
 
     def __init__(self, playback: Playback, now: int, place: int | None = None, *, bare: bool = False) -> None:
         """Make it of what a playback shows at ``now``, or of how it stood before the event at an earlier ``place``."""
-        channel = playback.channel
-        place = playback.timetable.place(now) if place is None else place
-        billing = replace(channel.press.billing, mode="replay")
-        super().__init__(channel.press.shelf, billing, Projection(playback.address, "shifted"), playback.epoch)
-        self.state = playback.state(now, playback.timetable.next(place))
+        ground, timetable = playback.ground, playback.timetable
+        projection = Projection(playback.address, "shifted")
+        super().__init__(ground.channel.press.shelf, ground.billing, projection, playback.epoch)
+        place = timetable.place(now) if place is None else place
+        self.state = playback.state(now, timetable.next(place))
         self._playback = playback
-        self._past = Past(playback.history, playback.seq_before(place))
+        self._stood = ground.stood(playback.seq_before(place))
         self._facts = ReplayFacts(run=1, speed=playback.rerun.speed)
         self._bare = bare
 
     @property
-    def view(self) -> Past:
+    def view(self) -> Stood:
         """What stands by now."""
-        return self._past
+        return self._stood
 
     @property
     def take(self) -> int:
@@ -73,13 +75,13 @@ class Showing(Scene):
         """Give the released form of a post."""
         return filed.post if self._bare else super().project(filed)
 
-    @property
+    @cached_property
     def changed(self) -> datetime:
         """Tell when what it shows last changed."""
         playback = self._playback
         newest: list[datetime] = []
-        if self._past.head:
-            newest.append(self.moments(playback.history.event(self._past.head))[1])
+        if self._stood.head:
+            newest.append(self.moments(playback.history.event(self._stood.head))[1])
         if playback.ground.withdrawn is not None:
             newest.append(playback.ground.withdrawn)
         clock = playback.channel.press.clock
@@ -87,7 +89,7 @@ class Showing(Scene):
             newest.append(clock.anchor)  # the channel itself may have ended after the rerun had nothing left
         return max(newest, default=self.billing.opened)
 
-    @property
+    @cached_property
     def clock(self) -> Clock:
         """Give the clock as it was last set: at the start, at the end, or on catching up."""
         set_at = self.changed if self.state in {"ended", "live"} else self._playback.rerun.start

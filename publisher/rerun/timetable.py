@@ -89,6 +89,7 @@ class Timetable:
 
     def __init__(self, rerun: Rerun, axis: Axis, first: datetime | None, *, finished: bool) -> None:
         self._axis = axis
+        self._elapsed = axis.elapsed
         self.start = microseconds(rerun.start)
         self._speed = rerun.speed
         self._numerator, self._denominator = rerun.speed.as_integer_ratio()
@@ -99,14 +100,14 @@ class Timetable:
             self._locate(rerun.begin, first)
 
     def __len__(self) -> int:
-        return len(self._axis.elapsed)
+        return len(self._elapsed)
 
     def _locate(self, begin: When, first: datetime) -> None:
         if begin.share is not None:
             if not self.finished:
                 raise RerunError("from: a percentage needs a finished story; write 21:30, +10m or a moment")
-            self._begin = int(self._axis.elapsed[-1] * Fraction(begin.share))
-            self._bulk = bisect_right(self._axis.elapsed, self._begin)
+            self._begin = int(self._elapsed[-1] * Fraction(begin.share))
+            self._bulk = bisect_right(self._elapsed, self._begin)
             return
         time = microseconds(moment_of("from", begin, first))
         self._begin = self._axis.elapsed_at(time)
@@ -116,21 +117,22 @@ class Timetable:
         """Count the events that are due at ``now``."""
         if now < self.start:
             return 0
-        return max(self._bulk, bisect_right(self._axis.elapsed, self._elapsed(now)))
+        place = bisect_right(self._elapsed, self._reached(now))
+        return max(self._bulk, place)
 
-    def _elapsed(self, now: int) -> int:
+    def _reached(self, now: int) -> int:
         return self._begin + (now - self.start) * self._numerator // self._denominator
 
     def next(self, place: int) -> int | None:
         """Tell when the event at a place is due; None if there is none, or none yet."""
-        return self.due(place) if place < len(self._axis.elapsed) else None
+        return self.due(place) if place < len(self._elapsed) else None
 
     def due(self, place: int) -> int:
         """Tell when an event is due, which may be later than any date."""
         if place < self._bulk:
             return self.start
-        past = self._axis.elapsed[place] - self._begin
-        return self.start + max(0, -(-past * self._denominator // self._numerator))
+        wait = -((self._begin - self._elapsed[place]) * self._denominator // self._numerator)  # rounded up
+        return self.start + wait if wait > 0 else self.start
 
     def stamp(self, place: int) -> int:
         """Date an event: when it is due, events of the same moment a microsecond apart, in their order."""
@@ -138,14 +140,14 @@ class Timetable:
         least = self.start + place
         if place < self._bulk:
             return least
-        elapsed, tied = self._axis.elapsed, 0
+        moment, elapsed = self.due(place), self._elapsed
         if place and elapsed[place - 1] == elapsed[place]:
-            tied = place - bisect_left(elapsed, elapsed[place], hi=place)
-        return max(self.due(place) + tied, least)
+            moment += place - bisect_left(elapsed, elapsed[place], hi=place)
+        return max(least, moment)
 
     def story_time(self, now: int) -> int | None:
         """Tell what moment of the story stands at ``now``; None where there is no story yet."""
-        return self._axis.time_at(self._elapsed(max(now, self.start))) if self else None
+        return self._axis.time_at(self._reached(max(now, self.start))) if self else None
 
     def caught_up(self, now: int, present: int, rate: float) -> float | None:
         """Tell in how many microseconds the rerun stands where a story that goes on stands, which is at ``present``.
@@ -159,7 +161,7 @@ class Timetable:
         """
         if not self:
             return 0.0
-        behind = self._axis.elapsed[-1] - self._elapsed(now)
+        behind = self._elapsed[-1] - self._reached(now)
         silence = present - self._axis.times[len(self) - 1]
         waits: list[float] = []
         if self._axis.max_gap is not None:
