@@ -323,9 +323,7 @@ async def test_documents_of_reruns_and_moments_are_the_same_after_a_restart():
         before, opened = documents(), time()
         press.billing = press.scene.billing = replace(press.billing, opened=opened)
         assert documents() == before
-        assert showing().modified == opened, (
-            "its settings may be others: a cache must ask"
-        )
+        assert showing().modified == opened, "its settings may be others: a cache must ask"
 
 
 async def test_a_document_may_be_kept_until_the_next_release():
