@@ -75,6 +75,7 @@ _CLEANER = nh3.Cleaner(
     link_rel="nofollow noopener",
     url_relative="deny",  # whoever reads a page resolves its links; what is still relative leads nowhere
 )
+_EMPTY_CLASS = re.compile(r'(<(?:p|figure)(?: [a-z]+="[^"]*")*) class=""')
 _NO_SOURCE = re.compile(r"<img(?![^>]* src=)[^>]*>")
 _MOST_ROUNDS = 8
 """Times that HTML is cleaned before nothing but its words is kept; one or two are enough for what people write."""
@@ -118,7 +119,7 @@ def clean_html(html: str) -> str:
 
 def _cleaned(html: str) -> str:
     cleaned = _CLEANER.clean(html.replace("\u00a0", " ").replace("&nbsp;", " "))
-    cleaned = _NO_SOURCE.sub("", cleaned).strip()
+    cleaned = _EMPTY_CLASS.sub(r"\1", _NO_SOURCE.sub("", cleaned)).strip()
     return _PRE.sub("<pre>", cleaned)  # parsers drop the first line end there (WHATWG HTML, 13.2.6.4.7)
 
 

@@ -338,3 +338,20 @@ def test_json_of_any_shape_is_read_or_refused(value, in_update):
         )
     with suppress(SourceError):
         assert is_sound(jsonld.read(script, "page.json", options))
+
+
+def test_clocks_without_a_day_are_dated_by_the_last_update_back_across_midnight():
+    block = '<li class="ticker-item"><span class="clock">{}</span><p>Report {}.</p></li>'
+    page = "<html lang='de'><p>Stand: 15.09.2024, 00:31 Uhr</p><ul>" + "".join(
+        block.format(clock, number) for number, clock in enumerate(["00:20 Uhr", "23:50 Uhr", "23:10 Uhr"])
+    )
+    times = [f"{post.story_time:%d %H:%M %z}" for post in reading_of(page).posts]
+    assert times == ["14 23:10 +0200", "14 23:50 +0200", "15 00:20 +0200"]
+
+
+def test_clocks_on_no_day_ask_for_it():
+    block = '<li class="ticker-item"><span class="clock">{}</span><p>Report.</p></li>'
+    page = "<html><ul>" + block.format("12:20 GMT") + block.format("11:20 GMT")
+    with pytest.raises(SourceError, match="the times name no day, and nothing in the source says it; give --date"):
+        reading_of(page)
+    assert len(reading_of(page, date=date(2024, 9, 14)).posts) == 2

@@ -35,6 +35,7 @@ SOUP = st.lists(
         ("<script>x()</script><style>x{}</style><iframe src='https://a.example/'>y</iframe>z", "yz"),
         ("<ul><li>a<div><li>b</div></ul>", "<ul><li>a</li><li>b</li></ul>"),
         ("<pre>\n\n\nx</pre>", "<pre>x</pre>"),
+        ("<p class='x'>a class=\"\"</p>", '<p>a class=""</p>'),
     ],
 )
 def test_html_is_cut_to_a_safe_subset(html, cleaned):

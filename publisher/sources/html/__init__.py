@@ -70,15 +70,16 @@ def read(text: str, name: str, options: Options) -> Reading:
     words = visible_words(page)
     claimed = claims.claimed_posts(words)
     claims.doubt_pages(page, words, doubts)
+    span = claims.claimed_span(page, words)
     blog = _live_blog(page, doubts)
     blocks = read_blocks(page, blog.updates if blog else ())
     updates = join(blog.updates, blocks, doubts) if blog and blog.updates else blocks
     take_opening_clocks(updates)
     reading = None
     if not any(update.published or update.clock for update in updates):
-        reading = _read_words(page, words, blog, options, doubts, may_fail=bool(updates))
+        reading = _read_words(page, words.under(span.began), blog, options, doubts, may_fail=bool(updates))
     if reading is None:
-        reading = read_updates(page, updates, blog, options, FORMAT)
+        reading = read_updates(page, updates, blog, options, FORMAT, span=span)
         reading = replace(reading, header=replace(reading.header, claimed_posts=claimed[0] if claimed else None))
         claims.compare(claimed, len(reading.told), doubts)
         if blog and not blog.updates:
@@ -130,5 +131,7 @@ def _read_words(
         ),
         told=tuple(replace(told, line=words.source_line(told.line)) for told in reading.told),
         doubts=(doubt, *(replace(doubt, line=words.source_line(doubt.line)) for doubt in reading.doubts)),
-        dropped=tuple(replace(one, line=words.source_line(one.line) or one.line) for one in reading.dropped),
+        dropped=tuple(
+            replace(one, line=line) for one in reading.dropped if (line := words.source_line(one.line)) is not None
+        ),
     )

@@ -13,6 +13,7 @@ from publisher.sources.html.moments import Clock, Instant, read_clock, read_inst
 from publisher.sources.html.update import Update
 from publisher.sources.html.values import authors_of
 from publisher.sources.html.words import UNSEEN
+from publisher.sources.transcript.furniture import is_control, is_key_event, is_pinned
 from shared.text import clean_line
 
 if TYPE_CHECKING:
@@ -30,10 +31,14 @@ _EDIT_ATTRIBUTE = re.compile(r".*(?:updat|modif|edit|sort).*")
 _TIME_CLASS = re.compile(r"time(?:stamp)?|date|clock|(?:.*[-_])(?:time(?:stamp)?|date)", re.IGNORECASE)
 _SAYS_WHEN = re.compile(r"\A(?:(?:first )?(?:posted|published))?(?: ?at\b)?:? ?", re.IGNORECASE)
 _HEADLINE_CLASS = re.compile(r"(?:.*[-_])?(?:headline|title|heading)", re.IGNORECASE)
-_BYLINE_CLASS = re.compile(r"(?:.*[-_])?(?:byline|authors?|contributors?)(?:[-_]+name)?", re.IGNORECASE)
+_BYLINE_CLASS = re.compile(
+    r"(?:.*[-_])?(?:byline|authors?|contributors?|display-?name|user-?name)(?:[-_]+name)?", re.IGNORECASE
+)
+_HANDLE = re.compile(r" ?(?<!\w)@\w[\w.@-]*")
+"""A name on a network, beside the bearer's own."""
 _FURNITURE_CLASS = re.compile(
     r"(?:.*[-_])?(?:share|sharing|social|toolbar|copy-?link|permalink|newsletter|advert(?:isement)?|ad|ad-slot|related|"
-    r"comments?|visually-?hidden|sr-only|screen-reader-text)(?:[-_].*)?",
+    r"comments?|avatar|visually-?hidden|sr-only|screen-reader-text)(?:[-_].*)?",
     re.IGNORECASE,
 )
 _KEY = re.compile(r"(?:is-)?(?:key-?event|key-?moment|key-?post|highlight(?:ed)?)", re.IGNORECASE)
@@ -46,6 +51,7 @@ _KEY_ATTRIBUTES = (
 _BLOCKS = (*HEADINGS, "p", "div", "ul", "ol", "li", "table", "blockquote", "figure", "pre", "section", "article", "dl")
 _PROSE = ("p", "li", "blockquote")
 _TOLD = (*HEADINGS, *_PROSE, "div", "span", "a")
+_SMALL = {"span", "div", "p", "a", "strong", "b", "em", "small", "li"}
 _LONGEST_HEADLINE = 300
 _LONGEST_TIME = 100
 _YES = {"", "1", "true", "yes"}
@@ -127,6 +133,7 @@ def _flags(group: list[HtmlElement]) -> tuple[bool, bool]:
         for one in [element, *element.iterdescendants("span", "div", "p", "article")]:
             names = [*classes(one), one.get("id") or ""]
             pinned = pinned or any(_PINNED.fullmatch(name) for name in names) or one.get("data-pinned", "no") in _YES
+            pinned = pinned or (len(one) == 0 and is_pinned(clean_line((one.text or "")[:_LONGEST_TIME])))
             key = key or any(_KEY.fullmatch(name) for name in names)
             key = key or any(one.get(name, "no").lower() in _YES for name in ("data-key-event", "data-is-key-event"))
     return pinned, key
@@ -140,12 +147,26 @@ def _drop_furniture(group: list[HtmlElement]) -> None:
             if inner.tag == "time" and (label := label_of(inner)) is not None and not _is_prose(inner):
                 target = label if label is not element and label.getparent() is not None else inner
                 target.drop_tree()
-            elif inner.tag in UNSEEN - {"iframe"} or inner.get("aria-hidden") == "true" or _is_furniture(inner):
+            elif _is_unseen(inner) or _is_furniture(inner) or _is_label(inner):
                 inner.drop_tree()
+
+
+def _is_unseen(element: HtmlElement) -> bool:
+    hidden = element.tag in UNSEEN - {"iframe"} or element.get("aria-hidden") == "true"
+    return hidden or (element.tag == "img" and (element.get("alt") or "").casefold() == "avatar")
 
 
 def _is_prose(time: HtmlElement) -> bool:
     return any(above.tag == "blockquote" for above in time.iterancestors())
+
+
+def _is_label(element: HtmlElement) -> bool:
+    """Tell whether an element that stands for itself is a label: of a button, of a pinned post."""
+    text = clean_line(element.text or "") if element.tag in _SMALL and len(element) == 0 else ""
+    if not text or not (is_pinned(text) or is_key_event(text) or is_control(text)):
+        return False
+    around = element.getparent()
+    return not (element.tail or "").strip() and around is not None and around.tag not in {*_PROSE, *HEADINGS}
 
 
 def _is_furniture(element: HtmlElement) -> bool:
@@ -165,6 +186,9 @@ def spoken_time(element: HtmlElement) -> Instant | Clock | None:
     """Read the words of an element that is there to tell a time; None if it is not, or tells none."""
     if element.tag != "time" and not any(_TIME_CLASS.fullmatch(name) for name in classes(element)):
         return None
+    for name, value in element.items():
+        if _TIME_ATTRIBUTE.fullmatch(name) and (instant := read_instant(value)) and label_of(element) is not None:
+            return instant
     text = _SAYS_WHEN.sub("", clean_line(element.text_content())[:_LONGEST_TIME], count=1)
     found = read_instant(text) or read_clock(text)
     return found if found and label_of(element) is not None else None
@@ -217,7 +241,7 @@ def _take_authors(group: list[HtmlElement]) -> tuple[Author, ...]:
                 continue
             named = any(_BYLINE_CLASS.fullmatch(name) for name in classes(inner))
             if named or "author" in (inner.get("itemprop") or "").split() or inner.get("rel") == "author":
-                text = clean_line(inner.text_content())
+                text = _HANDLE.sub("", clean_line(inner.text_content()))
                 if (
                     text
                     and len(text) <= _LONGEST_HEADLINE

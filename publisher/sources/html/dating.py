@@ -8,8 +8,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from publisher.sources.html.moments import Clock, Instant, read_clock
-from publisher.sources.reading import Doubt, TimePrecision, TimeSource
+from publisher.sources.reading import Doubt, SourceError, TimePrecision, TimeSource
 from publisher.sources.timing import fill, precision
+from publisher.sources.transcript.clockwork import zone_of_language
 from shared.post import FIRST_YEAR, LAST_YEAR
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ Dated = tuple[datetime, "Update", TimeSource, TimePrecision]
 
 _MIDNIGHT = timedelta(hours=6)
 """A clock that falls by more has passed midnight; by less, posts merely stand out of order."""
+_MOST_DAYS = 8
+"""Days of one page whose posts name times alone."""
+_TOLERANCE = timedelta(minutes=10)
+"""How much later than the page's own last update a post may be."""
 # A time of day before the first words of a body: "<p><strong>08:42 IST: </strong>The gates".
 _OPENING = re.compile(
     r"(?P<tags>\s*(?:<(?:p|strong|b|span|em|h[2-6])\b[^<>]*>\s*){0,4})"
@@ -33,24 +38,33 @@ _EMPTY = re.compile(r"<(strong|b|span|em)\b[^<>]*>\s*</\1>\s*")
 
 
 def choose_zone(
-    updates: Sequence[Update], page: Sequence[Instant | None], options: Options, doubts: list[Doubt]
+    updates: Sequence[Update],
+    page: Sequence[Instant | None],
+    options: Options,
+    doubts: list[Doubt],
+    *,
+    language: str | None = None,
 ) -> tzinfo:
-    """Choose the zone of times that name none: ``--tz``, else that of the page's other times, else UTC.
+    """Choose the zone of times that name none.
+
+    That is ``--tz``, else that of the page's other times, else that of its language, else UTC.
 
     Args:
         updates: of the page.
         page: its own moments, None for those it does not say.
         options: what a person tells.
         doubts: filled.
+        language: BCP 47 tag, if the page says it.
     """
     if options.tz is not None:
         return options.tz
     said = [update.published or update.clock for update in updates]
     zones = [_zone(one) for one in (*said, *page) if one and not (isinstance(one, Instant) and one.unix)]
-    zone = next((zone for zone in zones if zone), UTC)
+    spoken = zone_of_language((language or "").partition("-")[0].lower())
+    zone = next((zone for zone in zones if zone), spoken.tz if spoken else UTC)
     nameless = [update for update, one in zip(updates, said, strict=True) if one and _zone(one) is None]
     if nameless:
-        why = "as the page's other times" if any(zones) else "for want of any other"
+        why = "as the page's other times" if any(zones) else "by its language" if spoken else "for want of any other"
         doubts.append(
             Doubt(
                 "zone-assumed",
@@ -65,7 +79,7 @@ def choose_zone(
 def date_all(
     updates: Sequence[Update],
     zone: tzinfo,
-    first_day: date | None,
+    span: tuple[date | None, datetime | None],
     *,
     options: Options,
     name: str,
@@ -76,7 +90,7 @@ def date_all(
     Args:
         updates: in the page's order.
         zone: of times that name none.
-        first_day: on which the page began, where it says so.
+        span: the day on which the page began, and its last update, where it says so.
         options: what a person tells.
         name: of the source, for errors.
         doubts: filled.
@@ -86,7 +100,7 @@ def date_all(
     """
     walked = list(updates) if _rises(updates, zone, options) else list(updates)[::-1]
     moments = [update.published.at(zone) if update.published else None for update in walked]
-    by_clock = _date_clocks(walked, moments, zone, options.date or first_day)
+    by_clock = _date_clocks(walked, moments, zone, _first_day(walked, zone, *span))
     if by_clock:
         day = next(moment for moment in moments if moment)
         doubts.append(
@@ -97,6 +111,8 @@ def date_all(
             )
         )
     missing = next((update.line for update, moment in zip(walked, moments, strict=True) if moment is None), None)
+    if not any(moments) and any(update.clock for update in walked) and options.missing_times == "error":
+        raise SourceError.at(name, missing, "the times name no day, and nothing in the source says it; give --date")
     filled = fill(moments, options, name, missing)
     exact = precision(moment for moment in moments if moment)
     dated: list[Dated] = []
@@ -136,6 +152,19 @@ def _rises(updates: Sequence[Update], zone: tzinfo, options: Options) -> bool:
         minutes = [timedelta(hours=clock.hour, minutes=clock.minute) for clock in clocks]
         steps = [step for a, b in pairwise(minutes) if abs(step := b - a) <= _MIDNIGHT]
     return sum(step > timedelta() for step in steps) > sum(step < timedelta() for step in steps)
+
+
+def _first_day(walked: Sequence[Update], zone: tzinfo, began: date | None, ended: datetime | None) -> date | None:
+    """Tell the day of the oldest post; where only the end is known, the last one that fits it."""
+    if began is not None or ended is None:
+        return began
+    for back in range(_MOST_DAYS):
+        day = ended.date() - timedelta(days=back)
+        moments: list[datetime | None] = [None] * len(walked)
+        _date_clocks(walked, moments, zone, day)
+        if max((moment for moment in moments if moment), default=ended) <= ended + _TOLERANCE:
+            return day
+    return ended.date()
 
 
 def _date_clocks(

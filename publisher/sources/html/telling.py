@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from publisher.sources.html.claims import NO_SPAN
 from publisher.sources.html.dating import choose_zone, date_all
 from publisher.sources.html.joining import doubt_cut_bodies
 from publisher.sources.minting import Mint
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import tzinfo
 
+    from publisher.sources.html.claims import Span
     from publisher.sources.html.dating import Dated
     from publisher.sources.html.liveblog import LiveBlog
     from publisher.sources.html.page import Page
@@ -25,7 +27,9 @@ if TYPE_CHECKING:
 _LONGEST_DROPPED = 80
 
 
-def read_updates(page: Page, given: list[Update], blog: LiveBlog | None, options: Options, form: str) -> Reading:
+def read_updates(
+    page: Page, given: list[Update], blog: LiveBlog | None, options: Options, form: str, *, span: Span = NO_SPAN
+) -> Reading:
     """Make the reading of a page's updates.
 
     Args:
@@ -34,6 +38,7 @@ def read_updates(page: Page, given: list[Update], blog: LiveBlog | None, options
         blog: what the markup says of the whole, if it has any.
         options: what a person tells.
         form: the format that the reading is of.
+        span: when the page says that it began and ended, if the markup does not.
 
     Raises:
         SourceError: all updates are empty, or some have no time and nobody said what to do then.
@@ -46,10 +51,11 @@ def read_updates(page: Page, given: list[Update], blog: LiveBlog | None, options
         raise SourceError.at(page.name, line, "every post is empty; save the page from a browser, or as text")
     doubt_cut_bodies(updates, doubts)
     own = [blog.published, blog.modified, blog.began, blog.ended] if blog else []
-    zone = choose_zone(updates, own, options, doubts)
+    zone = choose_zone(updates, own, options, doubts, language=page.language)
     first = (blog.began or blog.published) if blog else None
-    first_day = first.at(zone).date() if first else None
-    dated = date_all(updates, zone, first_day, options=options, name=page.name, doubts=doubts)
+    first_day = options.date or (first.at(zone).date() if first else span.began)
+    end = span.updated.at(zone) if span.updated else None
+    dated = date_all(updates, zone, (first_day, end), options=options, name=page.name, doubts=doubts)
     mint = Mint()
     told = tuple(_tell(one, zone, mint) for one in dated)
     doubts.extend(_doubt_edits(told))

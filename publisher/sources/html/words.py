@@ -11,6 +11,8 @@ from publisher.sources.html.labels import is_edit_label, label_of, written
 from shared.text import clean_line
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from publisher.sources.html.page import Page
 
 UNSEEN = {
@@ -66,6 +68,10 @@ class Words:
     def text(self) -> str:
         """Give them as one text."""
         return "\n".join(text for text, _ in self.lines)
+
+    def under(self, day: date | None) -> Words:
+        """Give them under the day on which the page says in its head that it began."""
+        return Words((*([(day.isoformat(), None), ("", None)] if day else []), *self.lines))
 
     def source_line(self, line: int | None) -> int | None:
         """Tell where in the source a line of the text stands."""

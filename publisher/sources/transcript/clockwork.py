@@ -92,7 +92,12 @@ def _of_language(bare: Sequence[Stamp], texts: Sequence[str]) -> Zone | None:
     """Tell the zone of a page in German, Dutch or Italian; other languages are spoken in too many."""
     language = find_language(texts)
     german = language != "nl" and any(stamp.style == "uhr" for stamp in bare)
-    city = _CITIES.get("de" if german else language)
+    return zone_of_language("de" if german else language)
+
+
+def zone_of_language(language: str) -> Zone | None:
+    """Tell the zone of almost all who speak a language (ISO 639-1); None where they live in several."""
+    city = _CITIES.get(language)
     return find_zone(city) if city else None
 
 
