@@ -16,6 +16,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from publisher.channel import Channel
 from publisher.desk import begin_live, spare_written
+from publisher.filing import Opening
 from publisher.library import Library, library_path
 from publisher.listening import (
     ACCEPTED_AT_ONCE,
@@ -38,13 +39,14 @@ from publisher.web.clients import Clients, Room
 from publisher.web.doors import Limits
 from publisher.web.problems import LONGEST_URL
 from publisher.web.site import Site
+from publisher.web.waiting import waiting_room
 from publisher.websub.push import Push, hubs_of, leases_path
 from publisher.when import spoken
 from shared.errors import NewsreelError, UsageError
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
     from datetime import date
 
     from publisher.config import ChannelSettings, Settings
@@ -77,6 +79,7 @@ class Server:
         self._settings = settings
         self._token = token
         self._readings = readings
+        self._opening = Opening(len(settings.channels))
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._tasks: list[asyncio.Task[None]] = []
         self._runner: web.AppRunner | None = None
@@ -95,8 +98,11 @@ class Server:
         """The URL under which this machine reaches it."""
         self.host = settings.server.host
 
-    async def start(self) -> None:
-        """Listen, and begin to release.
+    async def start(self, told: Callable[[float], None] = lambda _: None) -> None:
+        """Listen, and begin to release. Until it can, the address answers that it lives, and how far it is.
+
+        Args:
+            told: is told now and then which share of what the library lacks is filed.
 
         Raises:
             CannotListenError: the port is taken, or the address is not this machine's.
@@ -110,10 +116,13 @@ class Server:
         name = server.publisher or urlsplit(self.url).hostname or "localhost"
         self._brand = Brand(name, server.logo or f"{self.url}/icon.svg")
         steady = SteadyTime()
-        self._store = await open_store(self._settings.log.url)
-        self._library = Library.open(library_path(self._settings.log.url), self._store.epoch)
-        for name, channel in self._settings.channels.items():
-            self.channels[name] = await self._open(name, channel, steady)
+        self._opening = Opening(len(self._settings.channels), told)
+        async with waiting_room(self._socket, self._opening.__str__):
+            self._store = await open_store(self._settings.log.url)
+            self._library = Library.open(library_path(self._settings.log.url), self._store.epoch)
+            for name, channel in self._settings.channels.items():
+                self._opening.begin(name)
+                self.channels[name] = await self._open(name, channel, steady)
         self._push = Push.open(
             self._settings.websub,
             self.url,
@@ -244,7 +253,7 @@ class Server:
             channel = Channel(
                 log, shelf, address, billing, settings.dates, reel=reel, conductor=conductor, ids=settings.loop_ids
             )
-        await channel.open(steady.now())
+        await channel.open(steady.now(), self._opening.filed)
         return channel
 
     async def _open_live(
@@ -263,7 +272,7 @@ class Server:
         )
         address = self._address(name, beginning.moment.date())
         channel = Channel(log, shelf, address, billing, settings.dates, live=beginning)
-        await channel.open(steady.now())
+        await channel.open(steady.now(), self._opening.filed)
         return channel
 
     def _address(self, name: str, first_day: date) -> Address:

@@ -98,15 +98,19 @@ class Channel:
         """Seconds for which no document of the channel can change; None where a post or a control may come."""
         return LASTING_SECONDS if self.press.billing.mode == "archive" else None
 
-    async def open(self, now: datetime) -> None:
+    async def open(self, now: datetime, told: Callable[[float], None] = lambda _: None) -> None:
         """Take up where the log stands: the conductor first, so that nobody is told of an end that is none.
+
+        Args:
+            now: zone-aware.
+            told: is told now and then which share of the log is filed.
 
         Raises:
             LogError: the log failed.
         """
         if self._conductor is not None:
             await self._conductor.open(now)
-        await self.press.catch_up()
+        await self.press.catch_up(told)
 
     async def conduct(self, alarm: Alarm, now: Callable[[], datetime]) -> None:
         """Release the reel; returns at once where there is none."""

@@ -57,3 +57,36 @@ async def _beside(work: Callable[[], None]) -> None:
     except asyncio.CancelledError:
         await asyncio.wait([doing])
         raise
+
+
+class Opening:
+    """How far a server is that opens its channels, one after the other.
+
+    Args:
+        channels: how many.
+        told: is told which share is done, each time that it has grown.
+    """
+
+    def __init__(self, channels: int, told: Callable[[float], None] = lambda _: None) -> None:
+        self._channels = channels
+        self._told = told
+        self._number = 0
+        self._name = ""
+        self._share = 0.0
+
+    def __str__(self) -> str:
+        if not self._number:
+            return "the server starts"
+        which = f", channel {self._number} of {self._channels}" if self._channels > 1 else ""
+        return f"the server starts: it files the log of {self._name}{which}, {self._share:.0%} so far"
+
+    def begin(self, name: str) -> None:
+        """Note that a channel comes next."""
+        self._number += 1
+        self._name = name
+        self.filed(0.0)
+
+    def filed(self, share: float) -> None:
+        """Note which share of its log is filed."""
+        self._share = share
+        self._told((self._number - 1 + share) / self._channels)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -13,10 +13,13 @@ from urllib.parse import urlsplit
 import click
 
 from publisher.app import Server
+from publisher.commands.progress import progress
 from publisher.when import spoken, spoken_duration, spoken_speed
 from shared.token import kept
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from publisher.channel import Channel
     from publisher.config import Settings
     from publisher.sources.reading import Reading
@@ -43,7 +46,8 @@ async def _run(chosen: Settings, readings: dict[str, Reading], token: Token | No
     came: list[signal.Signals] = []
 
     async def serving() -> None:
-        await server.start()
+        with filing() as told:
+            await server.start(told)
         if token is not None and keep:
             _keep(token, server, leaving)
         _announce(server, chosen, readings, token)
@@ -70,6 +74,21 @@ async def _run(chosen: Settings, readings: dict[str, Reading], token: Token | No
             await server.stop()
     if signal.SIGINT in came:
         raise KeyboardInterrupt
+
+
+@contextmanager
+def filing() -> Iterator[Callable[[float], None]]:
+    """Show how far the logs are filed, if that takes long; yields what to tell the share that is done."""
+    with progress("filing the log", 100) as step:
+        filed = 0
+
+        def told(share: float) -> None:
+            nonlocal filed
+            while filed < int(100 * share):
+                filed += 1
+                step()
+
+        yield told
 
 
 def _keep(token: Token, server: Server, leaving: ExitStack) -> None:
