@@ -162,7 +162,7 @@ async def check(room, writer, readers, tmp_path):
         texts["stream"] = await reader.follow(room)
         assert [post.id for post in reader.story.window(5)] == [item["id"] for item in feed["items"]]
         assert [post.to_dict() for post in reader.story.window(5)] == feed["items"]
-    for name in ("log.db", "log.db-wal"):
+    for name in ("log.db", "log.db-wal", "log.db.library", "log.db.library-wal"):
         path = tmp_path / name
         texts[name] = path.read_bytes().decode("latin-1") if path.exists() else ""
     for where, text in texts.items():

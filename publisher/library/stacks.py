@@ -129,6 +129,7 @@ class Stacks:
         self._connection = connection
         self._lock = lock
         self._checkpoints = Checkpoints(path) if path not in _PASSING else None
+        self._lingering = True  # words of a withdrawn post may be in the write-ahead log: of before a crash, too
         self._ended = [take for (take,) in self.rows("SELECT id FROM take WHERE ended")]
 
     @classmethod
@@ -221,8 +222,16 @@ class Stacks:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
-        if self._checkpoints is not None:
+        if self._lingering:
+            with suppress(sqlite3.Error):  # all is committed; it is tried again after the next transaction
+                (busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                self._lingering = bool(busy)
+        elif self._checkpoints is not None:
             self._checkpoints.due(self._connection.total_changes)
+
+    def wipe(self) -> None:
+        """Leave nothing of what this transaction deletes in the write-ahead log either: a post is withdrawn."""
+        self._lingering = True
 
     def begin_take(self) -> int:
         """Give the number of a new, empty take."""
@@ -284,6 +293,8 @@ def _connected(path: str) -> sqlite3.Connection:
     # What ends with the process need not be safe from a power cut.
     connection.execute(f"PRAGMA synchronous = {'OFF' if path in _PASSING else 'NORMAL'}")
     connection.execute(f"PRAGMA wal_autocheckpoint = {MOST_PAGES}")
+    # What is withdrawn is overwritten, and so is what is moved or swept away: it may be withdrawn later.
+    connection.execute("PRAGMA secure_delete = ON")
     return connection
 
 

@@ -144,6 +144,12 @@ class Take:
         for born in {first_seq for _, first_seq in rows}:
             self._stacks.execute("DELETE FROM credit WHERE take = ? AND first_seq = ?", (self.number, born))
         self._stacks.execute("DELETE FROM version WHERE take = ? AND slug = ?", (self.number, slug))
+        self._stacks.execute(
+            "DELETE FROM author WHERE take = ? AND NOT EXISTS (SELECT 1 FROM credit WHERE credit.author = author.id)",
+            (self.number,),
+        )
+        self._numbers.clear()
+        self._stacks.wipe()
         self.history.strike([seq for seq, _ in rows])
 
     def _credit_anew(self, entry: Entry, first: First) -> None:
