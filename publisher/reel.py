@@ -139,11 +139,6 @@ class Reel:
         """List the cues from index ``after`` on that are due at ``upto`` elapsed seconds."""
         return self.cues[after : bisect_right(self._elapsed, upto, lo=min(after, len(self.cues)))]
 
-    def next_after(self, elapsed: float) -> Cue | None:
-        """Give the first cue later than ``elapsed``, None at the end."""
-        index = bisect_right(self._elapsed, elapsed)
-        return self.cues[index] if index < len(self.cues) else None
-
     def story_time(self, elapsed: float) -> datetime:
         """Tell what moment of the story stands at ``elapsed``; shortened silences are spread evenly, ends are held."""
         index = bisect_right(self._elapsed, elapsed) - 1

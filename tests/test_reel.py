@@ -52,12 +52,6 @@ def test_due_gives_each_cue_once():
     assert [cue.index for cue in reel.due(3, 120)] == [3]
 
 
-def test_next_after():
-    reel = Reel(posts(0, 1))
-    assert reel.next_after(0).index == 1
-    assert reel.next_after(60) is None
-
-
 @pytest.mark.parametrize(
     ("text", "minutes"),
     [
