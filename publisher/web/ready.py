@@ -86,8 +86,8 @@ class _Ready(web.Response):
                 raise ConnectionResetError("the reader has left")
             self._writer, self._transport = request.writer, request.transport
             body = b"" if request.method == "HEAD" else self._answer.body
-            if body and len(body) <= PIECE_BYTES and not self._connection:
-                self._transport.write(self._answer.wire(whole=True))
+            if len(body) <= PIECE_BYTES and not self._connection:
+                self._transport.write(self._answer.wire(whole=bool(body)))
             else:
                 head = self._answer.wire(whole=False)
                 self._transport.write(head[:-2] + self._connection + head[-2:])
