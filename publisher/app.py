@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
     from publisher.config import ChannelSettings, Settings
     from publisher.library import Shelf
+    from publisher.listening import Files
     from publisher.log.contract import EventLog, LogStore
     from publisher.measures import Histogram
     from publisher.sources.reading import Reading
@@ -108,7 +109,7 @@ class Server:
             CannotListenError: the port is taken, or the address is not this machine's.
             LogError: the log cannot be opened.
         """
-        server, streams = self._settings.server, self._settings.streams
+        server = self._settings.server
         files = shared_out(raise_file_limit())
         self._socket = listen(server.host, server.port)
         self.local_url = url_of(self._socket, server.host)
@@ -130,53 +131,9 @@ class Server:
             self.channels.values(),
             now=steady.now,
         )
-        metrics = Metrics(self.channels, self._appends, self._push.hub) if server.metrics else None
-        self._site = Site(
-            self.channels,
-            steady.now,
-            self._token,
-            self._push.hub,
-            Limits(
-                min(streams.most or files.streams, files.streams),
-                streams.most_per_address,
-                streams.new_per_second,
-                streams.trusted_proxies,
-            ),
-            compress_streams=streams.compress,
-            metrics=metrics,
-        )
-        doors = self._site.doors
-        self._runner = web.AppRunner(
-            self._site.application(), handler_cancellation=True, shutdown_timeout=SHUTDOWN_SECONDS
-        )
-        await self._runner.setup()
-        assert self._runner.server is not None  # noqa: S101 setup() made it
-        clients = Clients(
-            self._runner.server,
-            Room(server.most_connections, server.most_connections_per_address, streams.trusted_proxies, files.in_all),
-            lambda: doors.inside,
-            access_log=None,
-            logger=_http_log,
-            max_line_size=2 * LONGEST_URL,  # what is longer by less still gets an answer of ours
-        )
-        if metrics is not None:
-            metrics.clients = clients
-        loop = asyncio.get_running_loop()
-        tell_of_exhaustion(loop)
-        self._listening = await loop.create_server(clients, sock=self._socket, backlog=ACCEPTED_AT_ONCE)
-        self._socket.listen(BACKLOG)  # asyncio takes one number for both
-        self._scheduler.start()
-        self._scheduler.add_job(self._prune, "interval", minutes=1, misfire_grace_time=None, coalesce=True)
-        self._scheduler.add_job(self._push.sweep, "interval", minutes=1, misfire_grace_time=None, coalesce=True)
+        await self._serve(steady, self._push, files)
         await self._push.start()
-        beat, life = server.heartbeat.total_seconds(), streams.life.total_seconds() if streams.life is not None else 0.0
-        self._site.reruns.beat, self._site.reruns.life = beat, life
-        for channel_ in self.channels.values():
-            channel_.fanout.beat, channel_.fanout.life = beat, life
-            channel_.fanout.joining = streams.join
-            self._begin(channel_.press.run(), f"press of {channel_.name}")
-            alarm = SchedulerAlarm(self._scheduler, f"next cue of {channel_.name}", steady.now)
-            self._begin(channel_.conduct(alarm, steady.now), f"conductor of {channel_.name}")
+        self._run(steady)
         gc.collect()
         gc.freeze()  # what is there to stay need not be looked through again and again
 
@@ -221,6 +178,60 @@ class Server:
             self._library.close()
         if self._store is not None:
             await self._store.close()
+
+    async def _serve(self, steady: SteadyTime, push: Push, files: Files) -> None:
+        """Answer who connects."""
+        assert self._socket is not None  # noqa: S101 start() set it
+        server, streams = self._settings.server, self._settings.streams
+        metrics = Metrics(self.channels, self._appends, push.hub) if server.metrics else None
+        limits = Limits(
+            min(streams.most or files.streams, files.streams),
+            streams.most_per_address,
+            streams.new_per_second,
+            streams.trusted_proxies,
+        )
+        site = self._site = Site(
+            self.channels,
+            steady.now,
+            self._token,
+            push.hub,
+            limits,
+            compress_streams=streams.compress,
+            metrics=metrics,
+        )
+        self._runner = web.AppRunner(site.application(), handler_cancellation=True, shutdown_timeout=SHUTDOWN_SECONDS)
+        await self._runner.setup()
+        assert self._runner.server is not None  # noqa: S101 setup() made it
+        clients = Clients(
+            self._runner.server,
+            Room(server.most_connections, server.most_connections_per_address, streams.trusted_proxies, files.in_all),
+            lambda: site.doors.inside,
+            access_log=None,
+            logger=_http_log,
+            max_line_size=2 * LONGEST_URL,  # what is longer by less still gets an answer of ours
+        )
+        if metrics is not None:
+            metrics.clients = clients
+        loop = asyncio.get_running_loop()
+        tell_of_exhaustion(loop)
+        self._listening = await loop.create_server(clients, sock=self._socket, backlog=ACCEPTED_AT_ONCE)
+        self._socket.listen(BACKLOG)  # asyncio takes one number for both
+
+    def _run(self, steady: SteadyTime) -> None:
+        """Begin what goes on by itself: releases, streams, and what is done each minute."""
+        assert self._site is not None  # noqa: S101 start() set it
+        assert self._push is not None  # noqa: S101
+        self._scheduler.start()
+        for chore in (self._prune, self._push.sweep):
+            self._scheduler.add_job(chore, "interval", minutes=1, misfire_grace_time=None, coalesce=True)
+        streams, beat = self._settings.streams, self._settings.server.heartbeat.total_seconds()
+        life = streams.life.total_seconds() if streams.life is not None else 0.0
+        self._site.reruns.beat, self._site.reruns.life = beat, life
+        for channel in self.channels.values():
+            channel.fanout.beat, channel.fanout.life, channel.fanout.joining = beat, life, streams.join
+            self._begin(channel.press.run(), f"press of {channel.name}")
+            alarm = SchedulerAlarm(self._scheduler, f"next cue of {channel.name}", steady.now)
+            self._begin(channel.conduct(alarm, steady.now), f"conductor of {channel.name}")
 
     async def _open(self, name: str, settings: ChannelSettings, steady: SteadyTime) -> Channel:
         assert self._store is not None  # noqa: S101 start() set it
