@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from publisher.cache import Cache
 from publisher.editions import Edition
 from publisher.render.feedxml import atom, rss
 from publisher.render.jsonfeed import json_feed
@@ -15,8 +17,8 @@ if TYPE_CHECKING:
     from publisher.render.snapshot import Form, Snapshot
     from publisher.scene import Scene
 
-KEPT = 16
-"""Archive documents kept rendered: who walks through the history reads each of them once."""
+ARCHIVE_BYTES = 8 * 1024 * 1024
+"""Bytes of archive documents that a channel keeps rendered: who walks through the history reads each of them once."""
 
 _FORMS: dict[Form, tuple[str, Callable[[Snapshot], bytes]]] = {
     "atom": (f"{ATOM}; charset=utf-8", atom),
@@ -34,21 +36,20 @@ class Archives:
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
-        self._made: dict[tuple[int, Form], tuple[tuple[int, ...], Snapshot, Edition]] = {}
+        self._made: Cache[tuple[int, Form], tuple[tuple[int, ...], Snapshot, Edition]] = Cache(ARCHIVE_BYTES)
 
     def get(self, number: int, form: Form) -> tuple[Snapshot, Edition] | None:
-        """Give an archive document and what it shows, None where there is none of that number (yet)."""
+        """Give an archive document and what it shows but its posts; None where there is none of that number (yet)."""
         if not 1 <= number <= self._scene.archives:
             return None
         size, shelf = self._scene.billing.window, self._scene.shelf
         version = (self._scene.take, self._scene.archives == number, *shelf.slot_version((number - 1) * size, size))
-        known = self._made.pop((number, form), None)
+        known = self._made.get((number, form))
         if known is None or known[0] != version:
             snapshot = self._scene.archive(number)
-            known = version, snapshot, render(snapshot, form)
-        if len(self._made) >= KEPT:
-            del self._made[next(iter(self._made))]
-        self._made[number, form] = known
+            edition = render(snapshot, form)
+            known = version, replace(snapshot, posts=(), deleted=()), edition
+            self._made.put((number, form), known, edition.kept_bytes)
         return known[1:]
 
 

@@ -41,6 +41,11 @@ class Cache(Generic[K, V]):
             self._size -= gone
         return value
 
+    def discard(self, key: K) -> None:
+        """Keep a value no longer."""
+        _, size = self._kept.pop(key, (None, 0))
+        self._size -= size
+
     def clear(self) -> None:
         """Forget all."""
         self._kept.clear()

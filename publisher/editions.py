@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from publisher.cache import Cache
 from publisher.codings import IDENTITY, encode
 from publisher.render.feedxml import atom, rss
 from publisher.render.jsonfeed import json_feed
@@ -84,6 +85,11 @@ class Edition:
         return self._twins[coding]
 
     @property
+    def kept_bytes(self) -> int:
+        """Tell about how many bytes it takes when all is made of it: coded twins, answers that are ready to be sent."""
+        return 2_000 + 4 * len(self.body)
+
+    @property
     def last_modified(self) -> datetime:
         """Tell the first whole second at which the last change was over.
 
@@ -113,10 +119,10 @@ PRINTINGS = {
 }
 """Every document of a channel that shows its window."""
 
-BESIDE = 64
-"""Most documents of single posts kept at once."""
-CUTS = 64
-"""Most deltas kept at once: readers choose what they say they have."""
+BESIDE_BYTES = 4 * 1024 * 1024
+"""Bytes of deltas and of documents of single posts that a channel keeps: readers choose which they ask for."""
+_NO_CUT = Edition(b"", "", datetime.min.replace(tzinfo=UTC))
+"""Stands for a delta that cannot be."""
 _STATE = re.compile(r"([0-9a-z]{1,16}-[0-9]{1,18})\.([0-9a-f]{8})\.", re.ASCII)
 
 
@@ -153,8 +159,7 @@ class Editions:
         self._made: dict[str, Edition] = {}
         self.rendered: Counter[str] = Counter()
         self.served: Counter[str] = Counter()
-        self._cuts: dict[tuple[str, int], Edition | None] = {}
-        self._beside: dict[tuple[str, ...], Edition] = {}
+        self._beside: Cache[tuple[str | int, ...], Edition] = Cache(BESIDE_BYTES)
 
     @property
     def current(self) -> Snapshot:
@@ -176,13 +181,12 @@ class Editions:
             self._made[name] = Edition(body, printing.media_type, self._changed(), state)
         return self._made[name]
 
-    def beside(self, key: tuple[str, ...], make: Callable[[], Edition]) -> Edition:
-        """Give a document of one post, by a key that says which; made on the first ask after a change."""
+    def beside(self, key: tuple[str | int, ...], make: Callable[[], Edition]) -> Edition:
+        """Give another document, by a key that says which; made on the first ask after a change."""
         edition = self._beside.get(key)
         if edition is None:
-            if len(self._beside) == BESIDE:
-                del self._beside[next(iter(self._beside))]
-            edition = self._beside[key] = make()
+            edition = make()
+            self._beside.put(key, edition, edition.kept_bytes)
         return edition
 
     def since(self, name: str, tag: str) -> Edition | None:
@@ -197,23 +201,18 @@ class Editions:
         position = Position.parse(match[1])
         if position.epoch != self.current.position.epoch:
             return None
-        key = name, position.seq
-        if key not in self._cuts:
-            if len(self._cuts) == CUTS:
-                del self._cuts[next(iter(self._cuts))]
-            self._cuts[key] = self._make_cut(*key)
-        return self._cuts[key]
+        cut = self.beside((name, position.seq), lambda: self._make_cut(name, position.seq))
+        return cut if cut is not _NO_CUT else None
 
-    def _make_cut(self, name: str, seq: int) -> Edition | None:
+    def _make_cut(self, name: str, seq: int) -> Edition:
         printing = self._printings[name]
         cut = self._cut(self.current, seq) if self._cut is not None and printing.delta != "none" else None
         if cut is None or (cut.deleted and printing.delta == "posts"):
-            return None
+            return _NO_CUT
         return Edition(printing.render(cut), printing.media_type, self._changed())
 
     def stale(self) -> None:
         """Forget what was made: the story has changed."""
         self._current = None
         self._made.clear()
-        self._cuts.clear()
         self._beside.clear()

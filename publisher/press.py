@@ -10,6 +10,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from publisher.cache import Cache
 from publisher.delta import delta
 from publisher.editions import PRINTINGS, Editions
 from publisher.fanout import EncodedFrame
@@ -21,7 +22,7 @@ from shared.event import ClockEvent, DeleteEvent, Position, PostEvent, ResetEven
 from shared.sse import encode_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from publisher.fanout import Fanout
     from publisher.library import Filed, Shelf
@@ -37,26 +38,23 @@ SLICE = 100
 """Events read from the log and encoded without a pause."""
 PRESSED = 25
 """Events pressed without a pause: a burst holds the loop for about 5 ms, and readers are written to meanwhile."""
-RESETS = 16
-"""Most encoded ``reset`` frames kept for readers to come: readers choose the tags, so there is no end of them."""
+RESET_BYTES = 4 * 1024 * 1024
+"""Bytes of encoded ``reset`` frames kept for readers to come: readers choose the tags, so there is no end of them."""
 
 
 class _Cached(Scene):
-    """The channel as it stands now; what was projected is kept as long as it stands."""
+    """The channel as it stands now; what was shown last is not projected anew for what is shown next."""
 
     def __init__(self, shelf: Shelf, billing: Billing, projection: Projection, epoch: str) -> None:
         super().__init__(shelf, billing, projection, epoch)
-        self._kept: dict[str, tuple[int, Post]] = {}
+        self._shown: dict[int, Post] = {}  # by the event that brought it
 
     def project(self, filed: Filed) -> Post | None:
-        seq, post = self._kept.get(filed.slug, (0, None))
-        if seq != filed.seq:
-            post = super().project(filed)
-            if len(self._kept) > 4 * self.billing.window:
-                self._kept.clear()
-            if post is not None:
-                self._kept[filed.slug] = (filed.seq, post)
-        return post
+        return self._shown.get(filed.seq) or super().project(filed)
+
+    def projected(self, filed: Iterable[Filed]) -> tuple[Post, ...]:
+        self._shown = {one.seq: post for one in filed if (post := self.project(one)) is not None}
+        return tuple(self._shown.values())
 
     def archive(self, number: int) -> Snapshot:
         # Who walks through the history shall not drive the window out.
@@ -98,7 +96,7 @@ class Press:
         self._settings = repr((__version__, projection, billing.mode))  # what the bytes of a frame depend on
         self._take = shelf.history.take
         self._frames = shelf.frames()
-        self._resets: dict[tuple[int, ResetReason, str | None], EncodedFrame] = {}
+        self._resets: Cache[tuple[ResetReason, str | None], EncodedFrame] = Cache(RESET_BYTES)
 
     async def catch_up(self, told: Callable[[float], None] = lambda _: None) -> None:
         """File what the log holds and the library does not, without making frames of it.
@@ -152,6 +150,7 @@ class Press:
         with self.shelf.together():
             frames = self._pressed(batch)
         self.editions.stale()
+        self._resets.clear()
         self._fanout.broadcast(frames)
         if self._waiting:
             self._tell_waiting()
@@ -262,13 +261,13 @@ class Press:
 
     def reset_frame(self, reason: ResetReason, tag: str | None = None) -> EncodedFrame:
         """Give the ``reset`` that a reader who joins now begins with; encoded once for all who join here."""
-        key = (self.shelf.head, reason, tag)
-        if key not in self._resets:
-            if len(self._resets) == RESETS or any(head != self.shelf.head for head, _, _ in self._resets):
-                self._resets.clear()
+        key = (reason, tag)
+        frame = self._resets.get(key)
+        if frame is None:
             body = self._reset(reason, str(self.position), tag)
-            self._resets[key] = EncodedFrame(self.shelf.head, "reset", body)
-        return self._resets[key]
+            frame = EncodedFrame(self.shelf.head, "reset", body)
+            self._resets.put(key, frame, 2 * len(body))  # as it is, and compressed
+        return frame
 
     @property
     def position(self) -> Position:

@@ -190,7 +190,7 @@ class Scene:
         filed = view.window(billing.window + 1)  # one more tells whether there are more
         complete = len(filed) <= billing.window
         filed = filed[: billing.window]
-        posts = self._projected(filed)
+        posts = self.projected(filed)
         stones = view.tombstones(billing.window)
         return Snapshot(
             address=self.projection.address,
@@ -228,7 +228,7 @@ class Scene:
         """
         billing = self.billing
         filed = self.view.slot((number - 1) * billing.window, billing.window)
-        posts = self._projected(filed)
+        posts = self.projected(filed)
         stones = [stone for stone in filed if stone.deleted]
         last = max((self.moments(entry)[1] for entry in filed), default=billing.opened)
         return Snapshot(
@@ -253,7 +253,8 @@ class Scene:
             newer=number + 1 if number < self.archives or billing.mode != "archive" else None,
         )
 
-    def _projected(self, filed: Iterable[Filed]) -> tuple[Post, ...]:
+    def projected(self, filed: Iterable[Filed]) -> tuple[Post, ...]:
+        """Give the released form of those of the entries that are posts."""
         return tuple(post for post in map(self.project, filed) if post is not None)
 
     def _tombstones(self, filed: Iterable[Filed]) -> tuple[Tombstone, ...]:

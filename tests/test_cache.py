@@ -21,5 +21,9 @@ def test_the_newest_is_kept_however_large_it_is_and_one_put_again_counts_once():
         cache.put("large", 3, 5)
     cache.put("other", 4, 5)
     assert (cache.get("large"), cache.get("other")) == (3, 4)
+    cache.discard("large")
+    cache.discard("never")
+    cache.put("third", 5, 5)  # there is room again
+    assert [cache.get(key) for key in ("large", "other", "third")] == [None, 4, 5]
     cache.clear()
-    assert (cache.get("large"), len(cache)) == (None, 0)
+    assert (cache.get("other"), len(cache)) == (None, 0)

@@ -244,6 +244,9 @@ async def test_readers_who_ask_in_ever_new_words_fill_no_memory():
             assert (await ask(If_None_Match=f'"{number}"'))[0] == 200
         assert len(one.ready) <= MOST_READY
         assert len({id(value) for value in one.ready.values()}) == 1  # the bytes are kept once
+        before = len(one.ready)
+        assert (await ask(If_None_Match=", ".join(f'"{number}"' for number in range(1000))))[0] == 200
+        assert len(one.ready) == before
 
 
 def test_a_header_of_two_lines_is_refused():

@@ -208,9 +208,21 @@ def test_slots_are_cut_by_first_releases_and_never_move(shelf):
 
 def test_who_walks_through_the_history_does_not_drive_the_window_out_of_the_cache(shelf):
     shelf.file([post(f"p{n}", n) for n in range(1, 10)])
-    before = list(shelf._cache._filed)
+    before = list(shelf._cache._kept)
     shelf.slot(0, 9)
-    assert list(shelf._cache._filed) == before
+    assert list(shelf._cache._kept) == before
+
+
+def test_posts_are_kept_parsed_up_to_so_many_bytes(monkeypatch):
+    monkeypatch.setattr("publisher.library.PARSED_BYTES", 1_000_000)
+    shelf = Library.open(":memory:", "k3f9").shelf("harbour")
+    content = f"<p>{'x' * 100_000}</p>"
+    shelf.file([logged(n, PostEvent(post=make_post(f"p{n}", content_html=content))) for n in range(1, 30)])
+    assert len(shelf._cache) == 4  # each is 100 KB, and may be as much again without its markup
+    assert slugs(shelf.window(29)) == [f"p{n}" for n in range(29, 0, -1)]
+    assert len(shelf._cache) == 4
+    shelf.file([withdraw("p1", 30)])
+    assert "p1" not in {filed.slug for filed, _ in shelf._cache._kept.values() if filed.post}
 
 
 def test_tombstones_have_an_end_however_many_fall_at_once(shelf, monkeypatch):

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from publisher.library.filed import Cache, Filed
+from publisher.cache import Cache
+from publisher.library.filed import Filed, Parsed
 from publisher.library.history import History, Past
 from publisher.library.shelf import Shelf
 from publisher.library.stacks import LibraryError, Stacks
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Filed", "History", "Library", "LibraryError", "Past", "Shelf", "library_path"]
 
-CACHED_POSTS = 2048
-"""Posts kept parsed, over all channels: parsing and cleaning one costs 30 µs, a window holds 100."""
+PARSED_BYTES = 32 * 1024 * 1024
+"""Bytes of posts kept parsed, of all channels together: parsing and cleaning one costs 30 µs, a window holds 100."""
 
 
 def library_path(log: str) -> str:
@@ -34,7 +35,7 @@ class Library:
     def __init__(self, stacks: Stacks, epoch: str) -> None:
         self.epoch = epoch
         self._stacks = stacks
-        self._cache = Cache(CACHED_POSTS)
+        self._cache: Parsed = Cache(PARSED_BYTES)
         self._shelves: dict[str, Shelf] = {}
 
     @classmethod

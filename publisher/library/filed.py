@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
+from sys import getsizeof
 
+from publisher.cache import Cache
 from shared.post import Post
 
 COLUMNS = "slug, first_seq, first_released, seq, released, story_time, post IS NULL, post, ordinal"
@@ -41,33 +42,13 @@ class Filed:
     ordinal: int
 
 
-class Cache:
-    """Versions, parsed: those that were asked for or filed last, so that a window is not parsed at each ask."""
+Parsed = Cache[tuple[int, int], Filed]
+"""Versions, parsed, by take and event: those that were asked for or filed last, so that a window is not parsed anew."""
 
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._filed: OrderedDict[tuple[int, int], Filed] = OrderedDict()
 
-    def get(self, take: int, seq: int) -> Filed | None:
-        """Find a version and keep it longer."""
-        filed = self._filed.get((take, seq))
-        if filed is not None:
-            self._filed.move_to_end((take, seq))
-        return filed
-
-    def put(self, take: int, filed: Filed) -> None:
-        """Keep a version."""
-        self._filed[take, filed.seq] = filed
-        if len(self._filed) > self._size:
-            self._filed.popitem(last=False)
-
-    def discard(self, take: int, seq: int) -> None:
-        """Keep a version no longer."""
-        self._filed.pop((take, seq), None)
-
-    def clear(self) -> None:
-        """Forget all: a transaction failed, so some of what was put here never happened."""
-        self._filed.clear()
+def kept_bytes(filed: Filed) -> int:
+    """Tell about how many bytes a version takes as it is kept: parsed, and its words once more without the markup."""
+    return 4_000 + 2 * getsizeof(filed.post.content_html) if filed.post is not None else 1_000
 
 
 def filed_of(row: Row) -> Filed:

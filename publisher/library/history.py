@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from publisher.library.filed import COLUMNS, Filed, filed_of
+from publisher.library.filed import COLUMNS, Filed, filed_of, kept_bytes
 from shared.post import Author
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from publisher.library.filed import Cache
+    from publisher.library.filed import Parsed
     from publisher.library.stacks import Stacks
 
 NOW = 2**63 - 1
@@ -78,7 +78,7 @@ class History:
     never was, and only who asks for ``NOW`` is told of its tombstone.
     """
 
-    def __init__(self, stacks: Stacks, cache: Cache, take: int) -> None:
+    def __init__(self, stacks: Stacks, cache: Parsed, take: int) -> None:
         self.take = take
         self._stacks = stacks
         self._cache = cache
@@ -216,13 +216,13 @@ class History:
         """Take events out of the timeline: their post was withdrawn. Who holds the old one keeps it as it was."""
         self._line = self._line.without(seqs)
         for seq in seqs:
-            self._cache.discard(self.take, seq)
+            self._cache.discard((self.take, seq))
 
     def _version(self, seq: int) -> Filed:
-        filed = self._cache.get(self.take, seq)
+        filed = self._cache.get((self.take, seq))
         if filed is None:
             filed = self._read(seq)
-            self._cache.put(self.take, filed)
+            self._cache.put((self.take, seq), filed, kept_bytes(filed))
         return filed
 
     def _read(self, seq: int) -> Filed:

@@ -17,7 +17,7 @@ from shared.event import ClockEvent, DeleteEvent, ResetEvent
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from publisher.library.filed import Cache, Filed
+    from publisher.library.filed import Filed, Parsed
     from publisher.library.history import History
     from publisher.library.stacks import Stacks
     from shared.event import Logged
@@ -35,7 +35,7 @@ class Shelf:
         lost: sequence number up to which the log had forgotten its events when the shelf was filed from it; 0 if none.
     """
 
-    def __init__(self, stacks: Stacks, cache: Cache, channel: str, epoch: str) -> None:
+    def __init__(self, stacks: Stacks, cache: Parsed, channel: str, epoch: str) -> None:
         self._stacks = stacks
         self._cache = cache
         self._channel = channel

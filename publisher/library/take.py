@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from publisher.library.filed import Filed
+from publisher.library.filed import Filed, kept_bytes
 from publisher.library.history import History, microseconds
 
 if TYPE_CHECKING:
     from publisher.library.entry import Entry
-    from publisher.library.filed import Cache
+    from publisher.library.filed import Parsed
     from publisher.library.stacks import Stacks
     from shared.post import Author
 
@@ -40,7 +40,7 @@ class Take:
         axis: story time of the latest event in microseconds; None before any.
     """
 
-    def __init__(self, stacks: Stacks, cache: Cache, number: int, counts: Counts = (0, 0, None)) -> None:
+    def __init__(self, stacks: Stacks, cache: Parsed, number: int, counts: Counts = (0, 0, None)) -> None:
         self.number = number
         self.history = History(stacks, cache, number)
         self.posts, self.releases, self.axis = counts
@@ -133,7 +133,7 @@ class Take:
             story_time=story_time,
             ordinal=first.ordinal,
         )
-        self._cache.put(self.number, filed)
+        self._cache.put((self.number, entry.seq), filed, kept_bytes(filed))
 
     def _withdraw(self, slug: str) -> None:
         """Take a post out of the history.

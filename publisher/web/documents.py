@@ -40,6 +40,8 @@ _FEED_POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-acti
 _DECIDING = (hdrs.ACCEPT_ENCODING, hdrs.ACCEPT, hdrs.IF_NONE_MATCH, hdrs.IF_MODIFIED_SINCE)
 MOST_READY = 128
 """Answers of one edition that are kept ready: readers choose what they send."""
+MOST_ASKED = 512
+"""Characters of what decides about an answer, so that it is kept ready: nobody else sends what is longer."""
 _TAG = re.compile(r'"([^"]*)"')
 
 
@@ -95,7 +97,7 @@ async def respond(
             if delta is not None:
                 return delta
         answer = Answer(status, headers, await edition.encoded(coding))
-    if alike:
+    if alike and sum(len(value) for value in asked if value) <= MOST_ASKED:
         if len(ready) >= MOST_READY:
             ready.clear()
         # Many ask in different words for the same: the bytes are kept once.
