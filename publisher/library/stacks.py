@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -147,16 +147,13 @@ class Stacks:
         if not lock.take():
             lock.close()
             path, lock = "", _lock("")
-        try:
+        with ExitStack() as undo:
+            undo.callback(lock.close)
             connection = cls._open(path, epoch)
-            try:
-                return cls(path, connection, lock)
-            except BaseException:
-                connection.close()
-                raise
-        except BaseException:
-            lock.close()
-            raise
+            undo.callback(connection.close)
+            stacks = cls(path, connection, lock)
+            undo.pop_all()
+        return stacks
 
     @staticmethod
     def _open(path: str, epoch: str) -> sqlite3.Connection:
