@@ -13,7 +13,7 @@ from publisher.log.contract import Draft
 from publisher.log.memory import MemoryStore
 from publisher.reel import Reel
 from publisher.render.opml import channels_opml
-from publisher.render.page import ICON, Listing, post_page
+from publisher.render.page import ICON, Listing, live_page, post_page
 from publisher.render.sitemap import sitemaps
 from publisher.render.snapshot import FORMS, Address, Brand
 from publisher.render.stylesheet import STYLESHEET, STYLESHEET_PATH
@@ -91,6 +91,10 @@ def _files(channel: Channel) -> Iterator[tuple[str, bytes]]:
                 yield f"archive/{number}.{form}", found[1].body
     snapshot, address = channel.editions.current, channel.address
     pages: list[tuple[str, datetime]] = [(address.root, snapshot.updated)]
+    page = snapshot
+    while page.older is not None:
+        page = channel.press.scene.archive(page.older)
+        yield f"archive/{page.archive}/index.html", live_page(page)
     for slug, post in _posts(channel):
         yield f"posts/{slug}/index.html", post_page(snapshot, post)
         pages.append((address.post(slug), post.date_modified or post.date_published))

@@ -106,4 +106,6 @@ class Screen:
                 self._headlines.clear()
 
     def _line(self) -> Text:
-        return status_line(self._status, len(self._headlines), time.monotonic())
+        line = status_line(self._status, len(self._headlines), time.monotonic())
+        line.truncate(max(self._console.width - len("^C"), 1), overflow="ellipsis")  # what is typed must not wrap it
+        return line

@@ -116,7 +116,7 @@ def show_post(post: Post, *, updated: bool = False, beside: bool = False) -> Ren
         line = Text("  ").join(Text(label, style) for label, style in marks)
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(width=MARGIN - 2, no_wrap=True)
-        table.add_column()
+        table.add_column(overflow="fold")
         hour = "" if facts.story_time == UNKNOWN_TIME else f"{facts.story_time:%H:%M}"
         table.add_row(Text(hour, style="cyan"), Group(*([line] if marks else []), *_words_of(post)))
         return Group(table, Text())

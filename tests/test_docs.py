@@ -102,6 +102,14 @@ def test_the_markdown_form_reads_as_the_sources_page_says():
     assert not reading.dropped
 
 
+@pytest.mark.parametrize(
+    "program", [publisher, *publisher.commands.values(), subscriber], ids=lambda program: program.name
+)
+def test_help_fits_a_terminal_of_eighty_columns(program):
+    context = click.Context(program, info_name="newsreel-publisher", terminal_width=80, max_content_width=80)
+    assert [line for line in program.get_help(context).splitlines() if len(line) > 80] == []
+
+
 def test_every_command_is_in_the_readme():
     used = {words[1] for words in commands(README) if words[0] == "newsreel-publisher"}
     assert used == set(publisher.commands)

@@ -260,7 +260,8 @@ def test_a_server_without_a_token_says_so_when_it_starts(tmp_path):
     config.write_text(CONFIG)
     env = {name: value for name, value in os.environ.items() if name != "NEWSREEL_TOKEN"}
     with publishing("serve", "--config", config, env=env) as server:
-        assert server.said[0] == "harbour is live with 0 posts so far; without NEWSREEL_TOKEN nobody may write to it:\n"
+        assert server.said[0] == "harbour is live with 0 posts so far:\n"
+        assert "  write      nobody: set NEWSREEL_TOKEN to let people write\n" in server.said
 
 
 def test_without_a_token_the_server_is_asked_what_it_wants(command, monkeypatch, tmp_path):

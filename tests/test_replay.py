@@ -141,7 +141,7 @@ def test_before_its_start_the_channel_is_open_and_empty_and_says_when_it_begins(
         assert titles(served.root) == []
         assert feed(served.root)["_newsreel"]["clock"]["starts"] == start.isoformat().replace("+00:00", "Z")
         assert b"Nothing yet" in get(served.root)
-        assert "Replaying 3 posts of 2023-02-01 at 60× from " in served.said[0]
+        assert "Replaying 3 posts of 1 February 2023 at 60× from " in served.said[0]
         assert clock(served.root)[1].startswith("waiting: begins ")
         clock(served.root, "play")
         until(lambda: titles(served.root), what="the first post")
@@ -214,5 +214,5 @@ def test_a_replay_that_was_paused_says_so_when_it_is_taken_up(page, clock, tmp_p
         clock(served.root, "pause")
         clock(served.root, "speed", "30")
     with publishing(*options) as served:
-        assert served.said[0] == "Replaying 9 posts of 2023-02-01 at 30×: 5 are out, and it is paused\n"
+        assert served.said[0] == "Replaying 9 posts of 1 February 2023 at 30×: 5 are out, and it is paused:\n"
         assert clock(served.root)[1].startswith("paused at 30×")

@@ -43,7 +43,6 @@ def clock(url: str, action: str | None, value: str | None, *, as_json: bool, tok
     newsreel-publisher clock http://127.0.0.1:8000/harbour-fire/ speed 120
     newsreel-publisher clock http://127.0.0.1:8000/harbour-fire/ seek 21:30
 
-    \b
     A place to seek to is 2023-02-01T05:00Z, 21:30 (its first time after the start), +10m (from the start), 50%,
     the id or address of a post, or a number of seconds on the replay's own clock. What lies before it comes out at
     once; a replay that is sent back plays again from there, and one that has ended plays again from its beginning.

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     "--window",
     default=100,
     show_default=True,
+    metavar="N",
     type=click.IntRange(1, 10_000),
     help="Most posts in feeds, page and archive documents.",
 )

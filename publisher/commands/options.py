@@ -73,7 +73,7 @@ def reading_options(command: F) -> F:
 
 
 _READING = (
-    click.option("--format", "form", help="The source's format; detected if not given."),
+    click.option("--format", "form", metavar="FORMAT", help="The source's format; detected if not given."),
     click.option("--tz", metavar="ZONE", help="Zone of times that name none: Europe/London, ET, +01:00."),
     click.option("--date", metavar="DAY", help="The day on which the page began: 2023-02-01."),
     click.option(

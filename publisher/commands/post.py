@@ -84,9 +84,9 @@ def post(url: str, *, token_file: Path | None, slug: str | None, date: str | Non
     Give an id where you may have to send again: the same post is published once.
 
     \b
-    newsreel-publisher post http://127.0.0.1:8000/harbour/ --title "The ferry is afloat" --text "All are ashore."
-    newsreel-publisher post http://127.0.0.1:8000/harbour/ --file report.md --tag divers --key-event
-    newsreel-publisher post http://127.0.0.1:8000/harbour/ --json < item.json
+    newsreel-publisher post http://127.0.0.1:8000/ferry/ --text "She is afloat."
+    newsreel-publisher post URL --title "Ashore" --file report.md --key-event
+    newsreel-publisher post URL --json < item.json
     """  # noqa: D301 \b is click's mark
     written = _written(given, or_input=not given["title"])
     item = written | _about(given, written.get("_newsreel"))
@@ -113,8 +113,8 @@ def revise(url: str, slug: str | None, *, token_file: Path | None, date: str | N
     the change where they have the post.
 
     \b
-    newsreel-publisher revise http://127.0.0.1:8000/harbour/posts/ferry --title "The ferry is aground"
-    newsreel-publisher revise http://127.0.0.1:8000/harbour/ ferry --file report.md --no-pinned
+    newsreel-publisher revise http://127.0.0.1:8000/ferry/posts/ID --pinned
+    newsreel-publisher revise http://127.0.0.1:8000/ferry/ ID --file report.md
     """  # noqa: D301 \b is click's mark
     chosen = date is not None or any(value not in (None, (), False) for value in given.values())
     written = _written(given, or_input=not chosen)

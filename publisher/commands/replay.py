@@ -67,8 +67,10 @@ if TYPE_CHECKING:
     help="Date entries by their release (shifted, the default) or by the story.",
 )
 @click.option("--title", metavar="TITLE", help="Instead of the source's own.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65_535), help="0 takes a free one.")
+@click.option("--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", metavar="N", default=8000, show_default="8000", type=click.IntRange(0, 65_535), help="0 takes a free one."
+)
 @click.option(
     "--public-url",
     metavar="URL",
@@ -94,9 +96,12 @@ def replay(wanted: Wanted, **options: Any) -> None:
     The posts are released on the timeline on which they first appeared, sped up. Feeds, stream and page show what is
     out so far and nothing from the future. With --log FILE a restart goes on where the clock stands by then.
 
-    \b
     WHEN is 2023-02-01T05:00Z, 21:30 (its first time after the start), +10m (from the start) or 50%.
-    """  # noqa: D301
+
+    \b
+    newsreel-publisher replay examples/harbour-fire.txt --speed 60
+    newsreel-publisher replay examples/harbour-fire.txt --from 22:30 --max-gap 5m
+    """  # noqa: D301 \b is click's mark
     name = channel_name(wanted.sources[0])
     channel = {
         key: options[option]

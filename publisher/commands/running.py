@@ -14,7 +14,7 @@ import click
 
 from publisher.app import Server
 from publisher.commands.progress import progress
-from publisher.when import spoken, spoken_duration, spoken_speed
+from publisher.when import spoken, spoken_day, spoken_duration, spoken_speed
 from shared.token import kept
 
 if TYPE_CHECKING:
@@ -103,17 +103,11 @@ def _keep(token: Token, server: Server, leaving: ExitStack) -> None:
 
 
 def _announce(server: Server, chosen: Settings, readings: dict[str, Reading], token: Token | None) -> None:
+    """Say what is served and where: of one channel every address, of several the page, which names the others."""
+    alone = len(server.channels) == 1
     for name, channel in server.channels.items():
-        setting = chosen.channels[name]
         posts = len(readings[name].posts) if name in readings else channel.press.shelf.count()
-        replay = _replay(channel, loop=setting.loop)
-        if replay is not None:
-            click.echo(replay)
-        elif channel.desk is not None:
-            how = "newsreel-publisher post adds one" if token else "without NEWSREEL_TOKEN nobody may write to it"
-            click.echo(f"{name} is live with {posts} posts so far; {how}:")
-        else:
-            click.echo(f"Serving {posts} posts of {name}:")
+        click.echo(_standing(name, channel, posts, loop=chosen.channels[name].loop))
         address = channel.address
         for what, url in (
             ("page", address.root),
@@ -121,12 +115,26 @@ def _announce(server: Server, chosen: Settings, readings: dict[str, Reading], to
             ("RSS", address.rss),
             ("JSON Feed", address.json),
             ("stream", address.events),
-        ):
+        )[: None if alone else 1]:
             click.echo(f"  {what:<10} {url}")
-        if channel.reel is not None and token is not None:
-            url = f"{server.local_url}/{name}/"
-            click.echo(f"  {'control':<10} newsreel-publisher clock {url} pause|play|step|speed N|seek WHEN")
+        here = f"{server.local_url}/{name}/"
+        if channel.reel is not None and token is not None and alone:
+            click.echo(f"  {'control':<10} newsreel-publisher clock {here} pause")
+        elif channel.desk is not None:
+            write = f"newsreel-publisher post {here}" if token else "nobody: set NEWSREEL_TOKEN to let people write"
+            click.echo(f"  {'write':<10} {write}")
+    if not alone:
+        click.echo(f"All channels, with their feeds: {server.local_url}/")
     click.echo("Ctrl-C ends.")
+
+
+def _standing(name: str, channel: Channel, posts: int, *, loop: bool) -> str:
+    """Say in one line what a channel shows."""
+    replay = _replay(channel, loop=loop)
+    if replay is not None:
+        return replay
+    told = f"{posts} post{'' if posts == 1 else 's'}"
+    return f"{name} is live with {told} so far:" if channel.desk is not None else f"Serving {told} of {name}:"
 
 
 def _replay(channel: Channel, *, loop: bool) -> str | None:
@@ -135,14 +143,14 @@ def _replay(channel: Channel, *, loop: bool) -> str | None:
     progress, clock = channel.progress(now), channel.clock(now)
     if progress is None or clock is None or channel.reel is None:
         return None
-    what = f"{progress.posts} posts of {channel.reel.start:%Y-%m-%d}"
+    what = f"{progress.posts} post{'' if progress.posts == 1 else 's'} of {spoken_day(channel.reel.start)}"
     pace = f"Replaying {what} at {spoken_speed(clock.speed)}"
     if clock.starts is not None:
-        return f"{pace} from {spoken(clock.starts.astimezone())} on"
+        return f"{pace} from {spoken(clock.starts.astimezone())} on:"
     if clock.state == "ended" or (progress.out == progress.posts and not loop):
         return f"All {what} are out; the replay has ended:"
     if clock.state == "paused":
-        return f"{pace}: {progress.out} are out, and it is paused"
+        return f"{pace}: {progress.out} are out, and it is paused:"
     left = spoken_duration(progress.left)
-    so_far = f": {progress.out} are out, the rest within {left}" if progress.out > 1 else f" within {left}"
-    return f"{pace}{so_far}{', then again' if loop else ''}"
+    so_far = f"{progress.out} are out, the rest within {left}" if progress.out > 1 else f"all are out within {left}"
+    return f"{pace}: {so_far}{', then again' if loop else ''}:"

@@ -91,16 +91,29 @@ def live_page(snapshot: Snapshot) -> bytes:
     The script asks for the stream by a relative URL, so that the page also works under another host name than the
     public one. Without a stream (a static site) there is no script.
     """
-    events = snapshot.address.events
-    stream = events.removeprefix(snapshot.address.root) if events else None
+    address = snapshot.address
+    events = address.events
+    stream = events.removeprefix(address.root) if events else None
     return _render(
         "live.html",
         snapshot=snapshot,
         language=snapshot.language,
         mode=_mode(snapshot),
         stream=stream,
+        here=address.page if snapshot.archive is None else address.archive_page(snapshot.archive),
+        older=_older(snapshot),
         linked_data=live_blog(snapshot),
     )
+
+
+def _older(snapshot: Snapshot) -> str | None:
+    """Tell where the posts from before those of a page are shown; a static site has pages of its own for them."""
+    address, posts = snapshot.address, snapshot.posts
+    if not (address.has_stream or address.query):
+        return address.archive_page(snapshot.older) if snapshot.older is not None else None
+    if snapshot.complete or not posts or posts[-1].story_time == posts[0].story_time:
+        return None
+    return f"{address.root}?at={quote(_machine(posts[-1].story_time))}"
 
 
 def _mode(snapshot: Snapshot) -> str:

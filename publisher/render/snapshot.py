@@ -83,6 +83,10 @@ class Address:
         url = f"{self.root}archive/{number}.{form}{self.query}"
         return url + f"{'&' if self.query else '?'}take={take}" if take > 1 else url
 
+    def archive_page(self, number: int) -> str:
+        """URL of the page with the posts of an archive document; only static sites have it."""
+        return f"{self.root}archive/{number}/"
+
     def post(self, slug: str) -> str:
         """URL of one post."""
         return f"{self.root}posts/{slug}{self.query}"
@@ -158,11 +162,6 @@ class Snapshot:
     archive: int | None = None
     older: int | None = None
     newer: int | None = None
-
-    @property
-    def goes_on(self) -> bool:
-        """Tell whether there are posts from before those that are shown."""
-        return not self.complete and bool(self.posts) and self.posts[-1].story_time != self.posts[0].story_time
 
     def itself(self, form: Form) -> str:
         """URL of the document that shows this in a format."""
