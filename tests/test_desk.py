@@ -9,15 +9,20 @@ from unittest.mock import ANY
 from urllib.parse import quote
 
 import pytest
+import telling
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+from making import ADDRESS, make_post
 from writing import BEARER, FERRY, SECRET, newsroom
 from yarl import URL
 
 from publisher.desk import WrittenError
 from publisher.log.contract import Draft
 from publisher.log.opening import open_store
-from publisher.sources.written import read_written
+from publisher.projection import Projection
+from publisher.sources.written import read_addressed, read_written
 from publisher.web.desk import MAX_ITEM_BYTES
-from shared.event import DeleteEvent, PostEvent
+from shared.event import DeleteEvent, Position, PostEvent
 
 STORY = json.dumps({"id": "old", "title": "Yesterday's news", "date_published": "2026-01-01T10:00:00Z"})
 
@@ -287,6 +292,23 @@ async def test_what_one_fetches_changes_and_sends_back_is_revised(tmp_path):
             assert item["content_html"].count("First published") == 1
         modified = [datetime.fromisoformat(item[name]) for name in ("date_published", "date_modified")]
         assert modified[0] < modified[1]
+
+
+STORY_TIME = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+@given(telling.posts("a", STORY_TIME), st.sampled_from(["shifted", "original"]))
+@example(make_post("a", title="Alpha", content_html="<p>Alpha</p>"), "original")
+@example(make_post("a", title=None, content_html="<p>Alpha. Beta.</p>"), "shifted")
+@example(make_post("a", title="Alpha.", content_html="<p>Alpha. Beta.</p>"), "shifted")
+def test_what_one_fetches_and_sends_back_as_it_was_changes_nothing(post, timestamps):
+    assume(post.title or post.content_text)
+    now = STORY_TIME + timedelta(days=90)
+    released = Projection(ADDRESS, timestamps).post(
+        post, Position("k3f9", 3), first_released=now - timedelta(hours=1), released=now, replay=None
+    )
+    written = read_addressed(json.loads(released.to_json()), "a", now, derived=post.heading)
+    assert (written.post.digest, written.post.story_time) == (post.digest, post.story_time)
 
 
 async def test_a_post_is_published_under_an_address_that_has_none(tmp_path):

@@ -32,8 +32,8 @@ def in_story_time(post: Post, *, ours: bool) -> Post:
         return post
     body = _STORY_TIME_LINE.sub("", post.content_html)
     title = None if facts.title_derived else post.title
-    if title and body == text_html([title]):
-        body = ""  # Atom and RSS have no entries without content
+    if title and not facts.position and body == text_html([title]):
+        body = ""  # Atom and RSS, which name no position, have no entries without content
     bare = post.model_copy(
         update={
             "url": None,
