@@ -21,6 +21,7 @@ from shared.text import slug
 
 if TYPE_CHECKING:
     from publisher.sources.reading import Reading
+    from shared.fetch import Fetched
 
 
 MAX_SOURCE_BYTES = 64 * 1024 * 1024
@@ -87,6 +88,16 @@ def _get(source: str, *, allow_private: bool) -> tuple[bytes, str, datetime | No
     """Give a source's bytes, what to call it, and when its file was last written."""
     if ON_THE_WEB.match(source):
         return asyncio.run(_download(source, allow_private=allow_private)), source, None
+    data, written = get_file(source)
+    return data, "-" if source == "-" else Path(source).name, written
+
+
+def get_file(source: str) -> tuple[bytes, datetime | None]:
+    """Give the bytes of a file, or of standard input (``-``), and when it was last written.
+
+    Raises:
+        NoSourceError: there is no such file, or it is too large.
+    """
     try:
         with open(_STDIN, "rb", closefd=False) if source == "-" else Path(source).open("rb") as file:
             data = file.read(MAX_SOURCE_BYTES + 1)
@@ -98,12 +109,16 @@ def _get(source: str, *, allow_private: bool) -> tuple[bytes, str, datetime | No
         ) from None
     if len(data) > MAX_SOURCE_BYTES:
         raise NoSourceError(f"{source}: larger than {MAX_SOURCE_BYTES >> 20} MiB, which no live blog is; cut it")
-    return data, "-" if source == "-" else Path(source).name, written
+    return data, written
 
 
 async def _download(url: str, *, allow_private: bool) -> bytes:
     async with open_session(allow_private=allow_private) as session:
-        answer = await fetch(session, url, max_bytes=MAX_DOWNLOAD_BYTES)
+        return body_of(await fetch(session, url, max_bytes=MAX_DOWNLOAD_BYTES))
+
+
+def body_of(answer: Fetched) -> bytes:
+    """Give the body of a page, in UTF-8 where its server names an encoding."""
     told = _CHARSET.search(answer.content_type or "")
     try:
         # What the server says of its encoding beats what a page says of itself (RFC 9110, section 8.3.2).

@@ -23,6 +23,7 @@ from shared.sse import encode_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
 
     from publisher.fanout import Fanout
     from publisher.library import Filed, Shelf
@@ -118,6 +119,12 @@ class Press:
         self._take = self.shelf.history.take
         self._frames = self.shelf.frames()
         self._frames.begin(self._settings)
+
+    def rename(self, title: str, language: str | None, now: datetime) -> None:
+        """Announce the channel under another title, or in another language, from ``now`` on."""
+        self.billing = self.scene.billing = replace(self.billing, title=title, language=language, opened=now)
+        self.changed = self.announced = now
+        self.editions.stale()
 
     async def run(self) -> None:
         """Press what is appended, until the log is closed."""

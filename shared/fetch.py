@@ -114,6 +114,7 @@ def open_session(
     connections: int = 100,
     resolver: AbstractResolver | None = None,
     idle: float = IDLE_SECONDS,
+    agent: str = USER_AGENT,
 ) -> aiohttp.ClientSession:
     """Open a session that says who it is. Use it as an async context manager, one for a program's life.
 
@@ -124,11 +125,12 @@ def open_session(
         connections: most at once; 0 for no limit.
         resolver: looks up names; None for the system's, in the loop's threads.
         idle: seconds for which a connection is kept that nobody uses.
+        agent: who asks.
     """
     connector = aiohttp.TCPConnector if allow_private else PublicOnly
     return aiohttp.ClientSession(
         connector=connector(limit=connections, resolver=resolver, keepalive_timeout=idle),
-        headers={"User-Agent": USER_AGENT},
+        headers={"User-Agent": agent},
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS),
         cookie_jar=aiohttp.DummyCookieJar(),
     )

@@ -154,6 +154,11 @@ class History:
         )
         return [self._version(seq) for (seq,) in rows]
 
+    def withdrawn(self) -> list[str]:
+        """List the slugs of the posts that were withdrawn."""
+        rows = self._execute("SELECT slug FROM version WHERE take = ? AND withdrawn", (self.take,)).fetchall()
+        return [slug for (slug,) in rows]
+
     def withdrawals(self, after: int, most: int) -> int:
         """Count the withdrawals after the event ``after``, up to ``most``, also of posts that have come again since."""
         row = self._stacks.row(

@@ -30,7 +30,7 @@ _LONG = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class Held:
     """A post as a save holds it in the end, and how it was first told there."""
 
     told: Told
@@ -38,6 +38,7 @@ class _Held:
 
     @property
     def version(self) -> Version:
+        """Give what it is matched by."""
         return Version(self.post, self.told.time_precision)
 
 
@@ -46,7 +47,7 @@ class _Merged:
     """The story as far as the saves were read."""
 
     told: list[Told]
-    held: dict[str, _Held]
+    held: dict[str, Held]
     latest: dict[str, Post]
     """The last version of every post that was ever told, deleted or not."""
     doubts: list[Doubt] = field(default_factory=list)
@@ -54,21 +55,34 @@ class _Merged:
     def post(self, told: Told, post: Post) -> None:
         self.told.append(replace(told, event=PostEvent(post=post)))
 
-    def change(self, held: _Held, before: Post, moment: datetime, *, own: bool) -> Post:
-        """Tell the next version of a post, which keeps its id and the time at which it first appeared."""
-        revision = max(held.post.revision, before.revision + 1)
-        facts = held.post.newsreel.model_copy(update={"story_time": before.story_time, "revision": revision})
-        changed = held.post.model_copy(
-            update={
-                "id": before.id,
-                "date_published": before.date_published,
-                "date_modified": max(moment, before.date_modified or before.story_time),
-                "newsreel": facts,
-            }
-        )
+    def change(self, held: Held, before: Post, moment: datetime, *, own: bool) -> Post:
+        """Tell the next version of a post."""
+        changed = next_version(before, held.post, moment)
         event = UpdateEvent(post=changed)
         self.told.append(Told(event, held.told.line, "own" if own else "header", held.told.time_precision))
         return changed
+
+
+def next_version(before: Post, post: Post, moment: datetime, revision: int = 1) -> Post:
+    """Make the version of a post that follows ``before``: id and the time at which it first appeared stay.
+
+    Args:
+        before: the last version.
+        post: as it reads now.
+        moment: when it was changed; never before the last version.
+        revision: its number at least.
+    """
+    facts = post.newsreel.model_copy(
+        update={"story_time": before.story_time, "revision": max(revision, post.revision, before.revision + 1)}
+    )
+    return post.model_copy(
+        update={
+            "id": before.id,
+            "date_published": before.date_published,
+            "date_modified": max(moment, before.date_modified or before.story_time),
+            "newsreel": facts,
+        }
+    )
 
 
 def merge(
@@ -98,7 +112,7 @@ def merge(
     moments = _moments(readings, saved, file_times)
     first = readings[0]
     latest = {one.event.post.id: one.event.post for one in first.told if not isinstance(one.event, DeleteEvent)}
-    merged = _Merged(list(first.told), _held(first), latest)
+    merged = _Merged(list(first.told), held_in(first), latest)
     for reading, moment in zip(readings[1:], moments[1:], strict=True):
         _add(merged, reading, moment)
         _doubt_moment(merged, reading, moment)
@@ -147,9 +161,9 @@ def _newest(reading: Reading) -> datetime | None:
     return max((told.event.story_time for told in reading.told), default=None)
 
 
-def _held(reading: Reading) -> dict[str, _Held]:
-    """Fold a save: the posts that it holds in the end, by id, oldest first."""
-    held: dict[str, _Held] = {}
+def held_in(reading: Reading) -> dict[str, Held]:
+    """Fold a reading: the posts that it holds in the end, by id, oldest first."""
+    held: dict[str, Held] = {}
     for told in reading.told:
         event = told.event
         if isinstance(event, DeleteEvent):
@@ -157,16 +171,16 @@ def _held(reading: Reading) -> dict[str, _Held]:
         elif isinstance(event, UpdateEvent) and event.post.id in held:
             held[event.post.id] = replace(held[event.post.id], post=event.post)
         else:
-            held[event.post.id] = _Held(told, event.post)
+            held[event.post.id] = Held(told, event.post)
     return held
 
 
 def _add(merged: _Merged, reading: Reading, moment: datetime | None) -> None:
     """Tell what a later save reveals."""
-    coming = list(_held(reading).values())
+    coming = list(held_in(reading).values())
     known = list(merged.held.values())
     pairs = match([one.version for one in known], [one.version for one in coming])
-    after: dict[str, _Held] = {}
+    after: dict[str, Held] = {}
     ids = set(merged.latest)
     mint = Mint(ids)
     for place, one in enumerate(coming):
@@ -194,7 +208,7 @@ def _add(merged: _Merged, reading: Reading, moment: datetime | None) -> None:
 
 
 def _delete(
-    merged: _Merged, after: dict[str, _Held], coming: list[_Held], reading: Reading, moment: datetime | None
+    merged: _Merged, after: dict[str, Held], coming: list[Held], reading: Reading, moment: datetime | None
 ) -> None:
     """Tell what the save no longer holds, though it is younger than the save's oldest post."""
     edge = min((one.post.story_time for one in coming if not one.post.newsreel.pinned), default=None)
