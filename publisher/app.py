@@ -27,6 +27,7 @@ from publisher.listening import (
     tell_of_exhaustion,
     url_of,
 )
+from publisher.lock import MachineLock
 from publisher.log.opening import open_store
 from publisher.log.timed import TimedLog
 from publisher.metrics import Metrics
@@ -35,6 +36,7 @@ from publisher.render.snapshot import Address, Brand
 from publisher.replay.alarm import SchedulerAlarm, SteadyTime
 from publisher.replay.conductor import Conductor, Score, release_all
 from publisher.scene import Billing
+from publisher.watch.watcher import Watcher, origin_of, watch_lock_path
 from publisher.web.clients import Clients, Room
 from publisher.web.doors import Limits
 from publisher.web.problems import LONGEST_URL
@@ -91,6 +93,8 @@ class Server:
         self._site: Site | None = None
         self._brand: Brand | None = None
         self._push: Push | None = None
+        self._watching: MachineLock | None = None
+        """Of the processes over one log the one that holds it watches the sources of live channels."""
         self._appends: dict[str, Histogram] = {}
         self.channels: dict[str, Channel] = {}
         self.url = ""
@@ -232,6 +236,8 @@ class Server:
             self._begin(channel.press.run(), f"press of {channel.name}")
             alarm = SchedulerAlarm(self._scheduler, f"next cue of {channel.name}", steady.now)
             self._begin(channel.conduct(alarm, steady.now), f"conductor of {channel.name}")
+            if channel.watcher is not None:
+                self._begin(channel.watcher.run(steady.now), f"watcher of {channel.name}")
 
     async def _open(self, name: str, settings: ChannelSettings, steady: SteadyTime) -> Channel:
         assert self._store is not None  # noqa: S101 start() set it
@@ -270,7 +276,8 @@ class Server:
     async def _open_live(
         self, log: EventLog, shelf: Shelf, name: str, settings: ChannelSettings, steady: SteadyTime
     ) -> Channel:
-        beginning = await begin_live(log, steady.now())
+        source = settings.source[0] if settings.source else ""
+        beginning = await begin_live(log, steady.now(), source)
         billing = Billing(
             title=settings.title or name,
             mode="live",
@@ -284,6 +291,21 @@ class Server:
         address = self._address(name, beginning.moment.date())
         channel = Channel(log, shelf, address, billing, settings.dates, live=beginning)
         await channel.open(steady.now(), self._opening.filed)
+        if channel.desk is not None and settings.watched:
+            if self._watching is None:
+                self._watching = MachineLock(watch_lock_path(self._settings.log.url))
+            origin = origin_of(settings.intake, self._settings.server.public_url)
+            channel.watcher = Watcher(
+                settings.intake,
+                settings.poll,
+                channel.desk,
+                log=log,
+                press=channel.press,
+                beginning=beginning,
+                lock=self._watching,
+                origin=origin,
+                named=bool(settings.title),
+            )
         return channel
 
     def _address(self, name: str, first_day: date) -> Address:
@@ -297,6 +319,8 @@ class Server:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=SHUTDOWN_SECONDS)
         self._tasks.clear()
+        if self._watching is not None:
+            self._watching.close()
 
     def _begin(self, work: Coroutine[None, None, None], name: str) -> None:
         self._tasks.append(asyncio.create_task(work, name=name))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from publisher.replay.conductor import Conductor
     from publisher.replay.control import Control
     from publisher.scene import Billing
+    from publisher.watch.watcher import Watcher
     from shared.event import Position, ResetReason
     from shared.wire import Standing
 
@@ -79,7 +80,9 @@ class Channel:
         self.archives = Archives(self.press.scene)
         self.reel = reel
         self.desk = Desk(log, self.press, live) if live is not None else None
-        """Where a live channel is written to; None where posts come from a source."""
+        """Where a live channel is written to; None where posts come from a source that is read once."""
+        self.watcher: Watcher | None = None
+        """What keeps a live channel at what its source says; None where it has none."""
         self._conductor = conductor
 
     @property

@@ -6,6 +6,7 @@ again, to this process or to another one on the same log, is published once.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from shared.event import ClockEvent, DeleteEvent, PostEvent, ResetEvent, UpdateE
 from shared.item import BadItemError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from publisher.log.contract import EventLog, Kind
     from publisher.press import Press
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 _TICK = timedelta(microseconds=1)
 _NEVER = -1  # is no log's head
+_AT_THE_DESK = "desk"
 _FACTS: tuple[Kind, ...] = ("post", "update", "delete")
 
 
@@ -59,11 +61,13 @@ class Beginning:
         take: its number.
         moment: when the story began; of its day the ids are made.
         released: the newest release time.
+        since: sequence number of the event from which on it is written to in the way that it is now.
     """
 
     take: int
     moment: datetime
     released: datetime
+    since: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +79,16 @@ class Accepted:
     fresh: bool
 
 
-async def begin_live(log: EventLog, now: datetime) -> Beginning:
+async def begin_live(log: EventLog, now: datetime, source: str = "") -> Beginning:
     """Take up a live channel where its log stands, or begin one: once, a ``clock`` says from when on it is live.
 
-    An archive's posts stay; what a replay had let out is taken back.
+    An archive's posts stay; what a replay had let out is taken back. Where it is given another source to watch, or
+    none any more, another ``clock`` says so: what came before is not that source's to take away.
+
+    Args:
+        log: of the channel.
+        now: zone-aware.
+        source: that is watched, empty for none.
 
     Raises:
         LogError: the log failed.
@@ -86,19 +96,24 @@ async def begin_live(log: EventLog, now: datetime) -> Beginning:
     clock, reset = await log.latest("clock"), await log.latest("reset")
     newest = await log.latest("post", "update", "delete", "clock", "reset")
     released = max(now, newest.released_at + _TICK) if newest is not None else now
+    written_by = f"watch-{hashlib.sha256(source.encode()).hexdigest()[:12]}" if source else ""
     if clock is not None and isinstance(clock.event, ClockEvent) and clock.event.state == "live":
-        if reset is None:
-            return Beginning(1, clock.event.story_time, released)
-        if reset.seq < clock.seq and isinstance(reset.event, ResetEvent):
-            return Beginning(reset.event.take, clock.event.story_time, released)
+        was = reset.event if reset is not None else None
+        if reset is None or (reset.seq < clock.seq and isinstance(was, ResetEvent)):
+            take = was.take if isinstance(was, ResetEvent) else 1
+            if clock.event.reel not in {written_by, written_by or _AT_THE_DESK}:
+                changed = clock.event.model_copy(update={"anchor": now, "reel": written_by or _AT_THE_DESK})
+                (clock,) = await log.append([Draft(f"take-{take}:live:{clock.seq}", released, changed)])
+                released = max(released, clock.released_at) + _TICK
+            return Beginning(take, clock.event.story_time, released, clock.seq)
     take = await take_back(log, released, now)
     reset = await log.latest("reset")
     first = await log.read(reset.seq if reset is not None else 0, 1)
     story_time = first[0].event.story_time if first else now
-    live = ClockEvent(state="live", speed=1, anchor=now, elapsed=0, story_time=story_time, run=1, reel="")
+    live = ClockEvent(state="live", speed=1, anchor=now, elapsed=0, story_time=story_time, run=1, reel=written_by)
     # Another process may have begun it at the same time: what the log says counts.
     (begun,) = await log.append([Draft(f"take-{take}:live", released + _TICK, live)])
-    return Beginning(take, begun.event.story_time, begun.released_at)
+    return Beginning(take, begun.event.story_time, begun.released_at, begun.seq)
 
 
 async def spare_written(log: EventLog, name: str) -> None:
@@ -111,8 +126,11 @@ async def spare_written(log: EventLog, name: str) -> None:
     clock, reset, written = await log.latest("clock"), await log.latest("reset"), await log.latest(*_FACTS)
     if clock is None or not isinstance(clock.event, ClockEvent) or clock.event.state != "live":
         return
-    # A revision, or a withdrawal of what a source had said, is lost as a post would be.
-    if written is not None and written.seq > clock.seq and (reset is None or reset.seq < clock.seq):
+    if written is None or (reset is not None and reset.seq > clock.seq):
+        return
+    # A revision, or a withdrawal of what a source had said, is lost as a post would be. A later clock than the first
+    # one tells that a source was watched, and nothing of what came before.
+    if written.seq > clock.seq or clock.event.reel:
         raise WrittenError(
             f"channel {name}: the log holds what was written to it when it was live; give the source's channel "
             'another name, or another log (url in [log]), or set mode = "live"'
@@ -248,6 +266,22 @@ class Desk:
             )
             if logged.seq <= filed.seq:
                 number += 1
+
+    async def tell(self, changes: Iterable[tuple[str, int, Event]], now: datetime, expect: int) -> int:
+        """Publish what a watched source says, as one group; give the log's head when readers can see it.
+
+        Args:
+            changes: of each the post's id, the number of the version that it brings, and the event.
+            now: zone-aware.
+            expect: where the log's head was when it was decided.
+
+        Raises:
+            StaleAppendError: somebody else has appended since; nothing was.
+            LogError: the log failed.
+        """
+        logged = await self._log.append([self._draft(*change, now) for change in changes], expect=expect)
+        await self._press.reached(logged[-1].seq)
+        return logged[-1].seq
 
     async def _append(self, draft: Draft, expect: int | None = None) -> Logged:
         """Append one event, and wait until readers can see it, or the one that has its key."""

@@ -111,6 +111,7 @@ class Metrics(Collector):
         yield from self._streams()
         yield from self._times()
         yield from self._documents()
+        yield from self._sources()
         if self._hub is not None:
             yield GaugeMetricFamily(
                 "newsreel_websub_subscriptions", "Subscriptions that the hub has.", value=len(self._hub.leases)
@@ -184,6 +185,25 @@ class Metrics(Collector):
                 for document, count in counter.items():
                     family.add_metric([name, document], count)
         yield from (rendered, served)
+
+    def _sources(self) -> Iterable[Metric]:
+        looks = CounterMetricFamily(
+            "newsreel_source_looks",
+            "Looks at the sources of live channels, by what came of them.",
+            labels=(*_BY_CHANNEL, "outcome"),
+        )
+        succeeded = GaugeMetricFamily(
+            "newsreel_source_last_success_timestamp_seconds",
+            "When a live channel's source was last looked at without a failure, in seconds since 1970.",
+            labels=_BY_CHANNEL,
+        )
+        for name, channel in self._channels.items():
+            if channel.watcher is not None:
+                for outcome, count in channel.watcher.looks.items():
+                    looks.add_metric([name, outcome], count)
+                if channel.watcher.succeeded is not None:
+                    succeeded.add_metric([name], channel.watcher.succeeded.timestamp())
+        yield from (looks, succeeded)
 
     def _gauge(self, name: str, about: str, ask: Callable[[Channel], float]) -> Metric:
         family = GaugeMetricFamily(f"newsreel_{name}", about, labels=_BY_CHANNEL)

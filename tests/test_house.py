@@ -19,6 +19,7 @@ STOREYS = [
     {"config"},
     {"press"},
     {"archives", "desk"},
+    {"watch"},
     {"channel"},
     {"websub", "rerun"},
     {"metrics"},
@@ -35,7 +36,8 @@ PURE = (
     "publisher/clock.py", "publisher/when.py", "publisher/wording.py",
     "publisher/reel.py", "publisher/projection.py", "publisher/scene.py",
     "publisher/replay/playhead.py", "publisher/replay/control.py", "publisher/replay/score.py",
-    "publisher/rerun/rerun.py", "publisher/rerun/timetable.py", "publisher/render/", "publisher/sources/",
+    "publisher/rerun/rerun.py", "publisher/rerun/timetable.py", "publisher/watch/difference.py",
+    "publisher/render/", "publisher/sources/",
     "subscriber/changes.py", "subscriber/update.py", "subscriber/view.py",
 )  # fmt: skip
 

@@ -26,4 +26,8 @@ def serve(config: Path) -> None:
     """
     chosen = load(config)
     token = Token.configured(chosen.server.token_file)
-    run_server(chosen, {name: read_sources(c.intake) for name, c in chosen.channels.items() if c.source}, token)
+    run_server(
+        chosen,
+        {name: read_sources(c.intake) for name, c in chosen.channels.items() if not c.watched and c.source},
+        token,
+    )

@@ -22,10 +22,11 @@ from publisher.config.values import (
     web_address,
     web_root,
 )
-from publisher.intake import Wanted
+from publisher.intake import ON_THE_WEB, Wanted
 from publisher.log.opening import log_path
 from publisher.projection import Ids, Timestamps
 from publisher.sources.options import Options
+from shared.fetch import check_url
 from shared.text import clean_line
 
 RESERVED = frozenset({"healthz", "readyz", "metrics", "hub"})
@@ -100,6 +101,7 @@ class ChannelSettings(_Table):
 
     mode: Literal["live", "replay", "archive"] = "replay"
     source: Sources = ()
+    poll: Pause = timedelta(seconds=30)
     format: str = ""
     tz: str = ""
     date: Written = ""
@@ -126,7 +128,12 @@ class ChannelSettings(_Table):
     def _readable(self) -> Self:
         told(lambda _: self.intake, "")
         if self.mode == "live" and self.source:
-            raise ValueError("a live channel is written to and reads no source; leave out one of the two")
+            if len(self.source) > 1 or self.source[0] == "-":
+                raise ValueError("a live channel watches one source, a file or a web address; name one")
+            if self.saved_at:
+                raise ValueError("a live channel reads its source as it is now; leave out saved_at")
+            if ON_THE_WEB.match(self.source[0]):
+                told(check_url, self.source[0])
         if self.mode != "live" and not self.source:
             raise ValueError(f'mode is {self.mode}, so name a source; a channel without one has mode = "live"')
         return self
@@ -144,6 +151,11 @@ class ChannelSettings(_Table):
         )
         saved = (options.saved_at,) if options.saved_at else ()
         return Wanted(self.source, self.format or None, options, saved, self.allow_private)
+
+    @property
+    def watched(self) -> bool:
+        """Tell whether the source is looked at again and again, and not read once."""
+        return self.mode == "live" and bool(self.source)
 
     @property
     def dates(self) -> Timestamps:

@@ -67,7 +67,7 @@ async def post(request: web.Request, channel: Channel, now: Callable[[], datetim
         web.HTTPException: 401 and 403 (see ``authorized``), 409, 413, 415 or 422, each with one line for who wrote it.
     """
     authorized(request)
-    desk = _desk(channel)
+    desk = _desk(channel, writes=True)
     item = await _item(request)
     try:
         accepted = await desk.post(item, now())
@@ -89,7 +89,7 @@ async def put(request: web.Request, channel: Channel, slug: str, now: Callable[[
             ``If-None-Match`` would have it.
     """
     authorized(request)
-    desk = _desk(channel)
+    desk = _desk(channel, writes=True)
     item = await _item(request)
     try:
         accepted = await desk.put(slug, item, now(), _condition(request))
@@ -151,7 +151,12 @@ def _among(tags: Sequence[ETag], standing: Post | None) -> bool:
     return any(tag.value == ETAG_ANY or (not tag.is_weak and tag.value.split("-")[0] == digest) for tag in tags)
 
 
-def _desk(channel: Channel) -> Desk:
+def _desk(channel: Channel, *, writes: bool = False) -> Desk:
+    if writes and channel.watcher is not None:
+        # What is written here would be written over when the source changes.
+        raise web.HTTPConflict(
+            text=f"{channel.name} shows what its source says: write it there; only DELETE takes away here, for good"
+        )
     if channel.desk is None:
         mode = channel.press.billing.mode
         raise web.HTTPConflict(

@@ -243,7 +243,12 @@ class Site:
         raise web.HTTPMovedPermanently(where, headers={"Access-Control-Allow-Origin": "*"})
 
     async def _healthz(self, _request: web.Request) -> web.Response:
-        return web.json_response({"status": "ok"}, headers=_NOW)
+        failing = {
+            name: channel.watcher.failing.isoformat(timespec="seconds")
+            for name, channel in self._channels.items()
+            if channel.watcher is not None and channel.watcher.failing is not None
+        }
+        return web.json_response({"status": "ok"} | ({"failing": failing} if failing else {}), headers=_NOW)
 
     async def _readyz(self, _request: web.Request) -> web.Response:
         if not self.ready:
