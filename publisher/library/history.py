@@ -156,7 +156,7 @@ class History:
 
     def withdrawn(self) -> list[str]:
         """List the slugs of the posts that were withdrawn."""
-        rows = self._execute("SELECT slug FROM version WHERE take = ? AND withdrawn", (self.take,)).fetchall()
+        rows = self._stacks.rows("SELECT slug FROM version WHERE take = ? AND withdrawn", (self.take,))
         return [slug for (slug,) in rows]
 
     def withdrawals(self, after: int, most: int) -> int:
