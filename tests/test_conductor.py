@@ -1,6 +1,7 @@
 """The conductor releases every cue once, in order, at its time, whatever happens to the process."""
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from publisher.log.contract import LogError
 from publisher.log.memory import MemoryStore
 from publisher.log.sqlite import SqliteStore
 from publisher.reel import Reel
+from publisher.replay.alarm import SteadyTime
 from publisher.replay.conductor import Conductor, Score, release_all
 from publisher.replay.control import Control
 from shared.event import ClockEvent, DeleteEvent, PostEvent, UpdateEvent
@@ -299,6 +301,29 @@ async def test_a_replay_that_becomes_an_archive_shows_everything_and_can_become_
     assert kinds(await everything(log))[6:] == ["reset", "clock", "post", "post"]
     stamps = [e.released_at for e in await everything(log)]
     assert stamps == sorted(set(stamps))
+
+
+async def test_what_fell_due_while_the_machine_slept_is_out_at_the_next_look():
+    up = 1000.0
+    steady = SteadyTime(lambda: up)
+    began = steady.now()
+    log = MemoryStore().channel("c")
+    conductor = Conductor(reel_of(0, 60, 120, 600), Score(speed=1), log)
+    await conductor.open(began)
+    await conductor.release(began)
+    up += 2 * 3600 + 1
+    assert steady.now() == began + seconds(7201)
+    assert await conductor.release(steady.now()) == began + seconds(36_000)
+    assert slugs(await everything(log)) == ["p0", "p1", "p2"]
+
+
+def test_time_goes_by_a_clock_that_nobody_sets():
+    steady = SteadyTime()
+    first = time.monotonic()
+    moments = [steady.now() for _ in range(100)]
+    last = time.monotonic()
+    assert moments == sorted(moments)
+    assert (moments[-1] - moments[0]).total_seconds() <= last - first + 1e-6
 
 
 async def test_an_archive_goes_on_where_a_start_was_broken_off():

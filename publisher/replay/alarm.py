@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,16 +12,26 @@ if TYPE_CHECKING:
     from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 
-class SteadyTime:
-    """Wall-clock moments measured from the loop's monotonic clock: steps of the system's clock move nothing."""
+def _uptime() -> float:
+    # Linux's monotonic clock, which the loop goes by, stands still while the machine sleeps.
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
-    def __init__(self) -> None:
+
+class SteadyTime:
+    """Wall-clock moments measured from a clock that nobody sets: steps of the system's clock move nothing.
+
+    Args:
+        uptime: tells seconds that only grow, and with the world: also while the machine sleeps.
+    """
+
+    def __init__(self, uptime: Callable[[], float] = _uptime) -> None:
+        self._uptime = uptime
         self._wall = datetime.now(UTC)
-        self._mono = asyncio.get_running_loop().time()
+        self._began = uptime()
 
     def now(self) -> datetime:
         """Tell the moment, zone-aware, in UTC."""
-        return self._wall + timedelta(seconds=asyncio.get_running_loop().time() - self._mono)
+        return self._wall + timedelta(seconds=self._uptime() - self._began)
 
 
 class Alarm(Protocol):
