@@ -46,6 +46,13 @@ def _key(event: Cued) -> str:
     return f"{event.post.id}:{event.post.revision}"
 
 
+def _words(event: Cued) -> str:
+    if isinstance(event, DeleteEvent):
+        return ""
+    post = event.post
+    return "\n".join([post.title or "", post.content_html, *(author.name for author in post.authors), *post.tags])
+
+
 def _telling(ordered: list[Cued]) -> list[Cued]:
     """Leave out the updates that change nothing of what a reader sees."""
     edited = {event.post.id for event in ordered if isinstance(event, UpdateEvent)}
@@ -112,10 +119,10 @@ class Reel:
 
     @cached_property
     def digest(self) -> str:
-        """Name the reel's time axis and cues: clocks of equal digests compare."""
+        """Name the reel's time axis, its cues and what they say: clocks of equal digests compare."""
         summed = hashlib.sha256()
         for cue in self.cues:
-            summed.update(f"{cue.key}@{cue.elapsed:.6f}\n".encode())
+            summed.update(f"{cue.key}@{cue.elapsed:.6f}\n{_words(cue.event)}\n".encode())
         return summed.hexdigest()[:16]
 
     @cached_property

@@ -303,6 +303,23 @@ async def test_a_replay_that_becomes_an_archive_shows_everything_and_can_become_
     assert stamps == sorted(set(stamps))
 
 
+@pytest.mark.parametrize("passed", [1, 1000], ids=["playing", "ended"])
+async def test_a_replay_whose_source_was_mended_shows_it_where_it_stands(passed):
+    log = MemoryStore().channel("c")
+    for start, title in enumerate(["As it was", "As it was", "Mended"]):
+        reel = Reel([PostEvent(post=make_post(f"p{n}", n, title=title)) for n in range(4)])
+        conductor = Conductor(reel, Score(speed=60), log)
+        await conductor.open(NOW + seconds(passed * (start > 0)))
+        await conductor.release(NOW + seconds(passed * (start > 0)))
+        if start == 0:
+            await conductor.release(NOW + seconds(passed))
+    events = await everything(log)
+    out = 2 if passed == 1 else 4
+    ended = ["clock"] * (out == 4)
+    assert kinds(events) == [*["clock", *["post"] * out, *ended], *["reset", "clock", *["post"] * out, *ended]]
+    assert [e.event.post.title for e in events if e.event.kind == "post"] == ["As it was"] * out + ["Mended"] * out
+
+
 async def test_what_fell_due_while_the_machine_slept_is_out_at_the_next_look():
     up = 1000.0
     steady = SteadyTime(lambda: up)
