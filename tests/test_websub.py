@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import socket
 import sqlite3
 import threading
 from contextlib import AsyncExitStack, asynccontextmanager, closing
@@ -25,6 +26,7 @@ from serving import Publisher, transcript
 
 from publisher.config import WebSubSettings
 from publisher.websub.asking import BadAskError, read_asked, signature
+from publisher.websub.calling import LOOKUPS
 from publisher.websub.courier import Courier, Lanes, NotTakenError, Pace
 from publisher.websub.leases import Lease, LeaseError, Leases
 from publisher.websub.push import Push
@@ -460,6 +462,28 @@ async def test_who_lets_the_hub_wait_for_confirmation_does_not_fill_it():
             assert (await ask(room, mode="subscribe", topic=room.root, callback=subscriber.url))[0] == 202
             await reached(lambda: len(room.push.hub.leases))
             forever.cancel()
+
+
+async def test_names_that_nobody_knows_hold_up_no_delivery(monkeypatch):
+    found, over = socket.getaddrinfo, threading.Event()
+
+    def look_up(host, *rest, **options):
+        if host.endswith(".example"):
+            over.wait(20)
+            raise socket.gaierror(socket.EAI_AGAIN, "try again")
+        return found(host, *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    async with open_room(websub=OPEN, pace=QUICK) as room, subscribers() as subscriber:
+        url = subscriber.url.replace("127.0.0.1", "localhost")  # which has to be looked up, too
+        await room.push.hub.leases.put(Lease(f"{room.root}feed.atom", url, None, NOW + timedelta(hours=1), ""))
+        for number in range(2 * LOOKUPS):
+            callback = f"http://{number}.example/"
+            assert (await ask(room, mode="subscribe", topic=room.root, callback=callback))[0] == 202
+        await room.post("a")
+        assert entries((await subscriber.delivery())[1]) == ["a"]
+        assert room.push.hub._tasks
+        over.set()
 
 
 async def test_what_was_released_while_the_subscriber_was_asked_is_not_missed():

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 IDLE_SECONDS = 2.0
 LOOKUPS = 32
-"""Names that are looked up at once."""
+"""Names that are looked up at once, unless it is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,15 @@ class Called:
     retry_after: float | None
 
 
-def open_calls(*, allow_private: bool) -> aiohttp.ClientSession:
+def open_calls(*, allow_private: bool, lookups: int = LOOKUPS) -> aiohttp.ClientSession:
     """Open a session for ``call``; unless ``allow_private`` it reaches no address of this machine or its network.
+
+    It looks up so many names at once: as many as there are calls, where the dead names of some must not hold up others.
 
     Connections are kept for what comes at once only: ten thousand subscribers would else hold as many of the server's
     files after each release.
     """
-    return open_session(allow_private=allow_private, connections=0, resolver=_OwnThreads(), idle=IDLE_SECONDS)
+    return open_session(allow_private=allow_private, connections=0, resolver=_OwnThreads(lookups), idle=IDLE_SECONDS)
 
 
 async def call(
@@ -86,8 +88,8 @@ async def call(
 class _OwnThreads(AbstractResolver):
     """Looks names up in threads of its own: a dead name server holds one for half a minute, and the loop's are few."""
 
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(LOOKUPS, "names")
+    def __init__(self, lookups: int) -> None:
+        self._threads = ThreadPoolExecutor(lookups, "names")
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET

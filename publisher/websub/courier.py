@@ -13,6 +13,9 @@ from shared.errors import NewsreelError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+QUICK, SLOW, FAILING = 64, 128, 64
+"""Tries under way at once in each lane."""
+
 
 class NotTakenError(NewsreelError):
     """The news were not taken; later they may be. ``retry_after``: seconds that the place asked for."""
@@ -52,9 +55,9 @@ class Lanes:
     So whoever is quick waits for the quick only: a try that turns out to be slow leaves their lane when it does.
     """
 
-    quick: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(64))
-    slow: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(128))
-    failing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(64))
+    quick: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(QUICK))
+    slow: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SLOW))
+    failing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FAILING))
 
 
 class Courier:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from publisher.websub.asking import signature
 from publisher.websub.calling import call
-from publisher.websub.courier import Courier, GoneError, Lanes, NotTakenError
+from publisher.websub.courier import Courier, GoneError, Lanes, NotTakenError, Pace
 from publisher.websub.leases import LeaseError
 from shared.errors import NewsreelError
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import aiohttp
 
     from publisher.editions import Edition
-    from publisher.websub.courier import Pace
     from publisher.websub.leases import Key, Leases
 
 logger = logging.getLogger(__name__)
@@ -53,7 +52,7 @@ class Deliveries:
         session: aiohttp.ClientSession,
         *,
         now: Callable[[], datetime],
-        pace: Pace,
+        pace: Pace | None = None,
     ) -> None:
         self.delivered = self.failed = 0
         """Tries that were taken, and that were not, since the start."""
@@ -62,7 +61,7 @@ class Deliveries:
         self._leases = leases
         self._session = session
         self._now = now
-        self._pace = pace
+        self._pace = pace or Pace()
         self._lanes = Lanes()
         self._couriers: dict[Key, Courier] = {}
         self._changed: dict[str, None] = {}  # topics whose subscribers are still to be nudged

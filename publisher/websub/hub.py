@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from publisher.websub.asking import BadAskError, read_asked
 from publisher.websub.calling import call
 from publisher.websub.courier import NotTakenError, Pace
-from publisher.websub.delivery import Deliveries
 from publisher.websub.leases import Lease, LeaseError
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from publisher.websub.asking import Asked
-    from publisher.websub.delivery import Topic
+    from publisher.websub.delivery import Deliveries, Topic
     from publisher.websub.leases import Key, Leases
 
 logger = logging.getLogger(__name__)
@@ -59,10 +58,10 @@ class Hub:
 
     def __init__(
         self,
-        url: str,
         topics: Mapping[str, Topic],
         leases: Leases,
         session: aiohttp.ClientSession,
+        deliveries: Deliveries,
         now: Callable[[], datetime],
         *,
         limits: Limits | None = None,
@@ -72,10 +71,10 @@ class Hub:
         """Make a hub.
 
         Args:
-            url: its own public URL.
             topics: by their URLs.
             leases: who subscribed before.
-            session: of ``open_calls``, to call subscribers with.
+            session: of ``open_calls``, to ask subscribers with.
+            deliveries: to them.
             now: tells the time, zone-aware.
             limits: how many subscriptions it takes.
             pace: how it calls.
@@ -88,7 +87,7 @@ class Hub:
         self._limits = limits or Limits()
         self._pace = pace or Pace()
         self._delivers = delivers
-        self.deliveries = Deliveries(url, topics, leases, session, now=now, pace=self._pace)
+        self.deliveries = deliveries
         self._settling: dict[Key, asyncio.Task[None]] = {}  # the newest request of each pair
         self._tasks: set[asyncio.Task[None]] = set()
         self._hosts: Counter[str] = Counter()  # of the requests under way

@@ -9,7 +9,8 @@ from publisher.editions import PRINTINGS
 from publisher.lock import MachineLock
 from publisher.log.opening import log_path
 from publisher.websub.calling import open_calls
-from publisher.websub.delivery import Topic
+from publisher.websub.courier import FAILING, QUICK, SLOW
+from publisher.websub.delivery import Deliveries, Topic
 from publisher.websub.herald import Herald
 from publisher.websub.hub import Hub, Limits
 from publisher.websub.leases import Leases
@@ -76,9 +77,12 @@ class Push:
         hub = None
         if leases is not None:
             limits = Limits(settings.max_subscriptions, settings.max_per_host)
-            sessions.append(open_calls(allow_private=settings.allow_private))
-            here = f"{server}/hub"
-            hub = Hub(here, every, leases, sessions[1], now, limits=limits, pace=pace, delivers=lock.take)
+            # Whoever asks for a subscription names a host of their choice: its name server holds up no delivery.
+            asking = open_calls(allow_private=settings.allow_private)
+            delivering = open_calls(allow_private=settings.allow_private, lookups=QUICK + SLOW + FAILING)
+            sessions += [asking, delivering]
+            deliveries = Deliveries(f"{server}/hub", every, leases, delivering, now=now, pace=pace)
+            hub = Hub(every, leases, asking, deliveries, now, limits=limits, pace=pace, delivers=lock.take)
         push = cls(lock, hub, herald, sessions)
         for channel, of_channel in topics.items():
             channel.press.listeners.append(partial(push.pressed, tuple(of_channel)))

@@ -23,7 +23,7 @@ from publisher.log.memory import MemoryStore
 from publisher.render.snapshot import Address
 from publisher.scene import Billing
 from publisher.websub.calling import open_calls
-from publisher.websub.delivery import Topic
+from publisher.websub.delivery import Deliveries, Topic
 from publisher.websub.hub import Hub, Limits
 from publisher.websub.leases import Lease, Leases
 from shared.event import PostEvent
@@ -105,7 +105,8 @@ async def push(options: argparse.Namespace, pipe: Connection) -> None:
         return channel.editions.get("feed.json")
 
     topics = {address.json: Topic(edition, lambda: str(channel.press.shelf.changed))}
-    hub = Hub("http://127.0.0.1/hub", topics, leases, session, lambda: NOW, limits=Limits(1 << 20, 1 << 20))
+    deliveries = Deliveries("http://127.0.0.1/hub", topics, leases, session, now=lambda: NOW)
+    hub = Hub(topics, leases, session, deliveries, lambda: NOW, limits=Limits(1 << 20, 1 << 20))
     dead = int(options.subscribers * options.dead)
     for number in range(options.subscribers):
         kind = "dead" if number < dead else "good"
