@@ -24,34 +24,66 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 REEL = Reel([PostEvent(post=make_post("only"))])
 
 
-class Room:
-    """A channel named harbour. Each event is released a second after the one before."""
+async def soon(condition, seconds=10):
+    """Wait for something that the loop will bring about."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 nothing there rings a bell
+            await asyncio.sleep(0.001)
+
+
+class Stage:
+    """A channel named harbour, and the hand that appends to its log. ``step``: from one event to the next."""
+
+    def __init__(self, billing, address, timestamps, *, step, library=":memory:", ids="same"):
+        self.store = MemoryStore()
+        self.log = self.store.channel("harbour")
+        self.library = Library.open(library, self.store.epoch)
+        shelf = self.library.shelf("harbour")
+        self.channel = Channel(self.log, shelf, address, billing, timestamps, reel=REEL, ids=ids)
+        self.press = self.channel.press
+        self.said, self.step = 0, step
+
+    async def append(self, *events):
+        """Append events; gives the number of the last."""
+        drafts = []
+        for event in events:
+            self.said += 1
+            drafts.append(Draft(f"k{self.said}", NOW + self.said * self.step, event))
+        return (await self.log.append(drafts))[-1].seq
+
+    async def pressed(self, seq):
+        """Wait until an event is handed out."""
+        await soon(lambda: self.channel.fanout.head >= seq)
+
+    @asynccontextmanager
+    async def pressing(self):
+        """Open the channel and press what is appended, for the length of a block."""
+        await self.channel.open(NOW)
+        pressing = asyncio.create_task(self.press.run())
+        try:
+            yield
+        finally:
+            pressing.cancel()
+            with suppress(asyncio.CancelledError):
+                await pressing
+            self.library.close()
+            await self.store.close()
+
+
+class Room(Stage):
+    """A channel on the stage. Each event is released a second after the one before."""
 
     def __init__(self, root, *, window, mode, timestamps, hubs=(), ids="same"):
         self.root = root
         self.now = NOW
         self.push = None
-        self.store = MemoryStore()
-        self.library = Library.open(":memory:", self.store.epoch)
-        log = self.store.channel("harbour")
+        address = replace(Address.of(root, "harbour", "news.example", date(2023, 1, 31)), hubs=hubs)
         billing = Billing("Storm", mode, "en", date(2023, 1, 31), NOW, window)
-        address = Address.of(root, "harbour", "news.example", date(2023, 1, 31))
-        address = replace(address, hubs=hubs)
-        shelf = self.library.shelf("harbour")
-        self.channel = Channel(log, shelf, address, billing, timestamps, reel=REEL, ids=ids)
-        self.log, self.press = log, self.channel.press
-        self.said = 0
+        super().__init__(billing, address, timestamps, step=timedelta(seconds=1), ids=ids)
 
     async def say(self, *events):
         """Append events and wait until they are pressed."""
-        drafts = []
-        for event in events:
-            self.said += 1
-            drafts.append(Draft(f"k{self.said}", NOW + timedelta(seconds=self.said), event))
-        logged = await self.log.append(drafts)
-        async with asyncio.timeout(10):
-            while self.channel.fanout.head < logged[-1].seq:  # noqa: ASYNC110 nothing there rings a bell
-                await asyncio.sleep(0.001)
+        await self.pressed(await self.append(*events))
 
     async def post(self, *slugs, **fields):
         await self.say(
@@ -115,24 +147,18 @@ async def open_room(
     server = f"http://127.0.0.1:{sock.getsockname()[1]}"
     hubs = hubs_of(websub, server) if websub is not None else ()
     room = Room(f"{server}/harbour/", window=window, mode=mode, timestamps=timestamps, hubs=hubs, ids=ids)
-    await room.channel.open(NOW)
-    pressing = asyncio.create_task(room.press.run())
-    if websub is not None:
-        room.push = Push.open(websub, server, leases, [room.channel], now=lambda: room.now, pace=pace)
-        await room.push.start()
-    site = room.site = Site({"harbour": room.channel}, now, hub=room.push.hub if room.push else None)
-    runner = web.AppRunner(site.application(), handler_cancellation=True, shutdown_timeout=5, access_log=None)
-    await runner.setup()
-    await web.SockSite(runner, sock).start()
-    try:
-        yield room
-    finally:
-        if room.push is not None:
-            await room.push.close()
-        room.channel.fanout.close()
-        await runner.cleanup()
-        pressing.cancel()
-        with suppress(asyncio.CancelledError):
-            await pressing
-        room.library.close()
-        await room.store.close()
+    async with room.pressing():
+        if websub is not None:
+            room.push = Push.open(websub, server, leases, [room.channel], now=lambda: room.now, pace=pace)
+            await room.push.start()
+        site = room.site = Site({"harbour": room.channel}, now, hub=room.push.hub if room.push else None)
+        runner = web.AppRunner(site.application(), handler_cancellation=True, shutdown_timeout=5, access_log=None)
+        await runner.setup()
+        await web.SockSite(runner, sock).start()
+        try:
+            yield room
+        finally:
+            if room.push is not None:
+                await room.push.close()
+            room.channel.fanout.close()
+            await runner.cleanup()

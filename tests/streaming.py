@@ -4,18 +4,14 @@ import asyncio
 import json
 import socket
 import zlib
-from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from aiohttp import web
+from channels import NOW, Stage
 from making import ADDRESS, make_post
 
-from publisher.channel import Channel
-from publisher.library import Library
 from publisher.listening import listen
-from publisher.log.contract import Draft
-from publisher.log.memory import MemoryStore
-from publisher.reel import Reel
 from publisher.scene import Billing
 from publisher.web.clients import Clients, Room
 from publisher.web.doors import Limits
@@ -23,39 +19,20 @@ from publisher.web.site import Site
 from shared.event import ClockEvent, PostEvent, ResetEvent
 from shared.sse import StreamDecoder
 
-NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-REEL = Reel([PostEvent(post=make_post("only"))])
 
-
-async def soon(condition, seconds=10):
-    """Wait for something that the loop will bring about."""
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 nothing there rings a bell
-            await asyncio.sleep(0.001)
-
-
-class Newsroom:
-    """A channel behind a real server, and the hand that appends to its log."""
+class Newsroom(Stage):
+    """A channel on the stage. Each event is released a millisecond after the one before."""
 
     def __init__(self, window=100, library=":memory:"):
-        self.store = MemoryStore()
-        self.log = self.store.channel("harbour")
-        self.library = Library.open(library, self.store.epoch)
         billing = Billing("Storm", "replay", "en", NOW.date(), NOW, window)
-        self.channel = Channel(self.log, self.library.shelf("harbour"), ADDRESS, billing, "original", reel=REEL)
-        self.press = self.channel.press
-        self.appended = 0
+        super().__init__(billing, ADDRESS, "original", step=timedelta(milliseconds=1), library=library)
 
     async def say(self, *events):
-        drafts = []
-        for event in events:
-            self.appended += 1
-            drafts.append(Draft(f"k{self.appended}", NOW + timedelta(milliseconds=self.appended), event))
-        logged = await self.log.append(drafts)
-        return logged[-1].seq
+        """Append events, whether or not anybody presses them."""
+        return await self.append(*events)
 
     async def posts(self, count, **fields):
-        made = [PostEvent(post=make_post(f"p{self.appended + n}", **fields)) for n in range(count)]
+        made = [PostEvent(post=make_post(f"p{self.said + n}", **fields)) for n in range(count)]
         return await self.say(*made)
 
     async def clock(self, state="playing"):
@@ -64,9 +41,6 @@ class Newsroom:
     async def reset(self, take=2):
         return await self.say(ResetEvent(reason="seek", take=take, run=1, story_time=NOW))
 
-    async def pressed(self, seq):
-        await soon(lambda: self.channel.fanout.head >= seq)
-
     def position(self, seq):
         return f"{self.store.epoch}-{seq}"
 
@@ -74,29 +48,23 @@ class Newsroom:
 @asynccontextmanager
 async def newsroom(routes=(), limits=Limits(), places=Room(), **options):  # noqa: B008 frozen
     room = Newsroom(**options)
-    await room.channel.open(NOW)
-    pressing = asyncio.create_task(room.press.run())
-    site = Site({"harbour": room.channel}, lambda: NOW, limits=limits)
-    room.doors = site.doors
-    application = site.application()
-    application.add_routes(routes)
-    runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=20)
-    await runner.setup()
-    room.clients = Clients(runner.server, places, lambda: room.doors.inside, access_log=None)
-    sock = listen("127.0.0.1", 0)
-    listening = await asyncio.get_running_loop().create_server(room.clients, sock=sock)
-    room.port = sock.getsockname()[1]
-    try:
-        yield room
-    finally:
-        listening.close()
-        room.channel.fanout.close()
-        await runner.cleanup()
-        pressing.cancel()
-        with suppress(asyncio.CancelledError):
-            await pressing
-        room.library.close()
-        await room.store.close()
+    async with room.pressing():
+        site = Site({"harbour": room.channel}, lambda: NOW, limits=limits)
+        room.doors = site.doors
+        application = site.application()
+        application.add_routes(routes)
+        runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=20)
+        await runner.setup()
+        room.clients = Clients(runner.server, places, lambda: room.doors.inside, access_log=None)
+        sock = listen("127.0.0.1", 0)
+        listening = await asyncio.get_running_loop().create_server(room.clients, sock=sock)
+        room.port = sock.getsockname()[1]
+        try:
+            yield room
+        finally:
+            listening.close()
+            room.channel.fanout.close()
+            await runner.cleanup()
 
 
 class Listener:

@@ -9,8 +9,9 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
+from channels import soon
 from serving import publishing, transcript
-from streaming import Listener, newsroom, soon
+from streaming import Listener, newsroom
 
 from publisher.listening import shared_out
 from publisher.web import clients as clients_module

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
-from streaming import Listener, newsroom, soon
+from channels import soon
+from streaming import Listener, newsroom
 
 from publisher.web.addresses import client_of
 from publisher.web.doors import Doors, Limits

@@ -15,8 +15,8 @@ from urllib.parse import unquote
 
 import pytest
 from aiohttp import ClientSession
+from channels import soon
 from making import EASTERN, FIRST, make_post
-from streaming import soon
 
 from publisher import scene
 from publisher.app import Server

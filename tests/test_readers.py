@@ -202,14 +202,21 @@ def about(*numbers):
     return sorted(f"About p{number}" for number in numbers)
 
 
-@every_reader
-async def test_a_reader_that_polls_a_replay_gets_each_post_once(tmp_path, kind, form):
+@contextlib.asynccontextmanager
+async def subscribed(kind, form, folder):
+    """Let a reader subscribe, by a wire that counts bytes, to a replay that has released two posts."""
     async with open_room() as room, wire(int(room.root.split(":")[2].split("/")[0])) as (port, exchanges):
         await room.clock()
         await room.post("p1", "p2")
-        follower = kind(tmp_path, f"http://127.0.0.1:{port}/harbour/feed.{form}")
+        follower = kind(folder, f"http://127.0.0.1:{port}/harbour/feed.{form}")
         await follower.subscribe()
         await follower.poll()
+        yield room, follower, exchanges
+
+
+@every_reader
+async def test_a_reader_that_polls_a_replay_gets_each_post_once(tmp_path, kind, form):
+    async with subscribed(kind, form, tmp_path) as (room, follower, exchanges):
         assert sorted(follower.titles()) == about(1, 2)
         for number in (3, 4, 5):
             await room.post(f"p{number}")
@@ -226,12 +233,7 @@ async def test_a_reader_that_polls_a_replay_gets_each_post_once(tmp_path, kind, 
 
 @every_reader
 async def test_an_edit_is_an_edit_where_the_reader_knows_such(tmp_path, kind, form):
-    async with open_room() as room, wire(int(room.root.split(":")[2].split("/")[0])) as (port, _):
-        await room.clock()
-        await room.post("p1", "p2")
-        follower = kind(tmp_path, f"http://127.0.0.1:{port}/harbour/feed.{form}")
-        await follower.subscribe()
-        await follower.poll()
+    async with subscribed(kind, form, tmp_path) as (room, follower, _):
         await room.revise("p2", title="About p2", content_html="<p>Another body under the same headline.</p>")
         await room.revise("p1")
         await follower.poll()

@@ -174,7 +174,7 @@ async def test_a_permalink_changes_only_when_its_post_does(room, visit):
     assert (page[1]["Content-Type"], item[1]["Content-Type"]) == (f"{HTML}; charset=utf-8", f"{JSON}; charset=utf-8")
     assert page[1]["ETag"] != item[1]["ETag"]
     assert page[1]["Vary"] == item[1]["Vary"] == "Accept, Accept-Encoding"
-    room.appended = 9_000  # milliseconds
+    room.said = 9_000  # milliseconds
     await room.pressed(await room.posts(1))
     for kind, before in ((HTML, page), (JSON, item)):
         _, headers, body = await visit("/harbour/posts/p1", Accept=kind)
@@ -184,7 +184,7 @@ async def test_a_permalink_changes_only_when_its_post_does(room, visit):
             before[1]["Last-Modified"],
         )
         assert (await visit("/harbour/posts/p1", Accept=kind, If_Modified_Since=headers["Last-Modified"]))[0] == 304
-    room.appended = 20_000
+    room.said = 20_000
     edited = make_post("p1", title="All ashore", facts={"revision": 2}, date_modified=NOW)
     await room.pressed(await room.say(UpdateEvent(post=edited)))
     for kind, before in ((HTML, page), (JSON, item)):
@@ -207,7 +207,7 @@ async def test_pages_are_made_once_for_all_who_ask_until_something_changes(room,
         for path in paths:
             assert (await visit(path))[0] == 200
     assert sorted(made) == ["channels_opml", "channels_page", "post_page"]
-    room.appended = 9_000
+    room.said = 9_000
     await room.pressed(await room.say(UpdateEvent(post=make_post("p1", title="All ashore", facts={"revision": 2}))))
     assert b"All ashore" in (await visit(paths[0]))[2]
     assert len(made) == 4

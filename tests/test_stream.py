@@ -9,8 +9,9 @@ from contextlib import suppress
 
 import pytest
 from aiohttp import ClientSession, web
+from channels import soon
 from making import make_post
-from streaming import NOW, Listener, newsroom, reason, seqs, soon
+from streaming import NOW, Listener, newsroom, reason, seqs
 
 from publisher.cache import Cache
 from publisher.fanout import fanout as fanout_module
@@ -40,8 +41,8 @@ async def test_whoever_leaves_and_comes_back_at_any_moment_gets_every_event_once
             return had
 
         readers = [asyncio.create_task(reader()) for _ in range(20)]
-        while room.appended < 301:
-            await room.posts(min(chance.randrange(1, 9), 301 - room.appended))
+        while room.said < 301:
+            await room.posts(min(chance.randrange(1, 9), 301 - room.said))
             await asyncio.sleep(0.002)
         for had in await asyncio.gather(*readers):
             assert had == list(range(start + 1, start + 301))
@@ -363,7 +364,7 @@ async def test_documents_that_a_clock_changed_are_sent_again():
                 known = answer.headers["Last-Modified"]
             async with session.get(path, headers={"If-Modified-Since": known}) as answer:
                 assert answer.status == 304, path
-        room.appended = 5_000  # milliseconds
+        room.said = 5_000  # milliseconds
         await room.pressed(await room.clock("ended"))
         for path in ("/", "/harbour/", "/harbour/feed.json", "/harbour/posts/p1"):
             async with session.get(path, headers={"If-Modified-Since": known}) as answer:

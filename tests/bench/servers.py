@@ -36,7 +36,7 @@ NCHAN_MODULES = [
 PYTHON_PEERS = ["aiohttp-sse==3.0", "sse-starlette==3.7.0", "uvicorn==0.54.0"]
 NODE_PEERS = ["better-sse@0.16.1"]
 CONNECTIONS = 8
-"""Connections over which the desk is posted to; nchan gets one, as over several it would mix up the order."""
+"""Connections over which the desk is posted to."""
 
 
 class MissingError(Exception):
@@ -179,28 +179,23 @@ class _Posted:
             one.close()
 
 
-class NewsreelDesk(NewsreelDurable):
-    """newsreel as a newsroom uses it: POST to the desk from another process, answered when it is on the disk."""
+class _PostedTo(Contender):
+    """Published to by POST from another process, over connections that stay open."""
 
+    posts: tuple[str, str, int]
+    """Path, headers and number of connections."""
     _posted: _Posted | None = None
+
+    def body(self, number: int, born: int, size: int) -> bytes:
+        """Make what is posted of an event: its number, the moment at which it was due, the bytes of its frame."""
+        raise NotImplementedError
 
     def publish(self, count: int, size: int, group: int, pause: int) -> int:
         """Publish by POST, from the readers' core."""
         first, self.next = self.next, self.next + count
-        fill = max(size - self.smallest, 0)
-
-        def body(number: int, born: int) -> bytes:
-            item = {
-                "id": f"p{number}",
-                "title": f"@{number}:{born}@",
-                "content_html": f"<p>{'x' * fill}</p>",
-            }
-            return json.dumps(item).encode()
-
         if self._posted is None:
-            headers = f"Authorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\n"
-            self._posted = _Posted(self.port, "/bench/posts", headers, CONNECTIONS)
-        self._posted.body = body
+            self._posted = _Posted(self.port, *self.posts)
+        self._posted.body = lambda number, born: self.body(number, born, size)
         self._posted.publish(first, count, group, pause / 1e6)
         return first + count - 1
 
@@ -214,6 +209,23 @@ class NewsreelDesk(NewsreelDurable):
         super().close()
 
 
+class NewsreelDesk(_PostedTo, NewsreelDurable):
+    """newsreel as a newsroom uses it: POST to the desk, answered when it is on the disk."""
+
+    posts = (
+        "/bench/posts",
+        f"Authorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\n",
+        CONNECTIONS,
+    )
+
+    def body(self, number: int, born: int, size: int) -> bytes:
+        """Make a JSON Feed item."""
+        fill = "x" * max(size - self.smallest, 0)
+        return json.dumps(
+            {"id": f"p{number}", "title": f"@{number}:{born}@", "content_html": f"<p>{fill}</p>"}
+        ).encode()
+
+
 class Bare(Contender):
     """The limit: ``bare.c``."""
 
@@ -225,16 +237,15 @@ class Bare(Contender):
         self.port = int(self.heard()[0])
 
 
-class Nchan(Contender):
-    """nchan in nginx, one worker; published to by POST from another process."""
+class Nchan(_PostedTo):
+    """nchan in nginx, one worker; published to by POST over one connection, as over several it mixes up the order."""
 
     path = "/sub"
+    posts = ("/pub", "X-EventSource-Event: post\r\n", 1)
 
     def __init__(self) -> None:
         module = nchan()
         self._folder = tempfile.TemporaryDirectory(prefix="newsreel-bench-nchan-")
-        self._posted: _Posted | None = None
-        self._size = 0
         folder = Path(self._folder.name)
         os.chmod(folder, 0o755)  # noqa: PTH101 its worker is another user's where root starts it
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -281,28 +292,14 @@ http {{
         children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
         return [master, *map(int, children)]
 
-    def publish(self, count: int, size: int, group: int, pause: int) -> int:
-        """Publish by POST, from the readers' core."""
-        first, self.next = self.next, self.next + count
+    def body(self, number: int, born: int, size: int) -> bytes:
+        """Make the data of an event."""
         frame = len(f"id: {int(time.time())}:0\nevent: post\ndata: \n\n")
-
-        def body(number: int, born: int) -> bytes:
-            mark = f"@{number}:{born}@"
-            return (mark + "x" * max(size - frame - len(mark), 0)).encode()
-
-        if self._posted is None:
-            self._posted = _Posted(self.port, "/pub", "X-EventSource-Event: post\r\n", 1)
-        self._posted.body = body
-        self._posted.publish(first, count, group, pause / 1e6)
-        return first + count - 1
-
-    def published(self) -> None:
-        """Nothing to wait for: it was answered."""
+        mark = f"@{number}:{born}@"
+        return (mark + "x" * max(size - frame - len(mark), 0)).encode()
 
     def close(self) -> None:
-        """End publisher and server."""
-        if self._posted is not None:
-            self._posted.close()
+        """End it, and forget its configuration."""
         super().close()
         self._folder.cleanup()
 
