@@ -7,6 +7,7 @@ from urllib.parse import urljoin
 
 import pytest
 from channels import NOW, open_room
+from folding import Story
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
@@ -17,7 +18,6 @@ from publisher.library import Library
 from publisher.projection import Projection
 from publisher.scene import Billing, Scene
 from shared.event import DeleteEvent, Logged, Position, PostEvent, ResetEvent, UpdateEvent
-from shared.story import Story
 from shared.syndication import read_feed
 from shared.wire import HISTORY, TOMBSTONES
 from subscriber.follower import Follower

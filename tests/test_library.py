@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from folding import Story
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from making import make_post
@@ -26,7 +27,6 @@ from publisher.log.sqlite import SqliteStore
 from shared.errors import UsageError
 from shared.event import ClockEvent, DeleteEvent, Logged, Position, PostEvent, ResetEvent, UpdateEvent
 from shared.post import Author
-from shared.story import Story
 
 ROOT = Path(__file__).parent.parent
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

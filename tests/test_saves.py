@@ -6,6 +6,7 @@ from pathlib import Path
 
 import making
 import pytest
+from folding import Story
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +15,6 @@ from publisher.sources.opening import read
 from publisher.sources.reading import Header, Reading, SourceError, Told
 from publisher.sources.saves import merge
 from shared.event import PostEvent
-from shared.story import Story
 
 CORPUS = Path(__file__).parent / "corpus/saves"
 CASES = sorted(path for path in CORPUS.iterdir() if path.is_dir())

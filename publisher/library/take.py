@@ -30,7 +30,7 @@ class First(NamedTuple):
 
 
 class Take:
-    """Folds events into the tables as ``shared.story.Story`` does, and remembers more.
+    """Folds events into the tables, and remembers more than a reader sees.
 
     Attributes:
         number: the library's own, given to no other take.
