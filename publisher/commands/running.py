@@ -120,7 +120,7 @@ def _announce(server: Server, chosen: Settings, readings: dict[str, Reading], to
         here = f"{server.local_url}/{name}/"
         if channel.reel is not None and token is not None and alone:
             click.echo(f"  {'control':<10} newsreel-publisher clock {here} pause")
-        elif channel.desk is not None:
+        elif channel.desk is not None and channel.watcher is None:
             write = f"newsreel-publisher post {here}" if token else "nobody: set NEWSREEL_TOKEN to let people write"
             click.echo(f"  {'write':<10} {write}")
     if not alone:
@@ -154,5 +154,5 @@ def _replay(channel: Channel, *, loop: bool) -> str | None:
     if clock.state == "paused":
         return f"{pace}: {progress.out} are out, and it is paused:"
     left = spoken_duration(progress.left)
-    so_far = f"{progress.out} are out, the rest within {left}" if progress.out > 1 else f"all are out within {left}"
+    so_far = f"{progress.out} are out, the rest in {left}" if progress.out > 1 else f"all are out in {left}"
     return f"{pace}: {so_far}{', then again' if loop else ''}:"
