@@ -21,7 +21,6 @@ from publisher.sources.transcript.clues import Clues, find_clues
 from publisher.sources.transcript.dating import date_all
 from publisher.sources.transcript.furniture import EVENT_MINUTE, PAGES
 from publisher.sources.transcript.header import Top, declare, read_header
-from publisher.sources.transcript.language import find_language
 from publisher.sources.transcript.leaving import without_copies, without_empty, without_notices
 from publisher.sources.transcript.lines import split
 from publisher.sources.transcript.mail import take_mail_head
@@ -89,7 +88,7 @@ def read(text: str, name: str, options: Options) -> Reading:
         title=_HEADING.sub("", top.title.text) if top.title else None,
         authors=top.authors,
         updated=clues.updated,
-        language=find_language(texts),
+        language=zones.language,
         claimed_posts=top.count.count if top.count else None,
     )
     told = tuple(_told(one, bodies[id(one.section)], mint) for one in ordered)

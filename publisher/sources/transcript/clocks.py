@@ -63,8 +63,7 @@ _LONGEST_AGO = timedelta(days=36_500)
 """No page is older than a century."""
 _LONGEST_SPAN = 60
 """Characters from a span's first figure to its "ago"; without one, the expression below is slow to fail."""
-_AGO_WORDS = ("ago", "now", " fa", "geleden")
-_AGO_BEGINS = re.compile(r"(?:vor|il y a|hace|há) (?=[0-9eu])", re.IGNORECASE)
+_MAY_COUNT_BACK = re.compile(r"(?:vor|il y a|hace|há) (?=[0-9eu])|.*?(?: ago| now| fa\b| geleden)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +126,7 @@ def read_clock(text: str, start: int = 0) -> tuple[Clock, int] | None:
 
 def may_count_back(text: str, start: int = 0) -> bool:
     """Tell whether a span may stand at ``start``; most texts have none, and the expression is slow to fail."""
-    head = text[start : start + _LONGEST_SPAN].lower()
-    return any(word in head for word in _AGO_WORDS) or _AGO_BEGINS.match(head) is not None
+    return _MAY_COUNT_BACK.match(text, start, start + _LONGEST_SPAN) is not None
 
 
 def read_ago(text: str, start: int = 0) -> tuple[Ago, int] | None:

@@ -26,11 +26,13 @@ _WORD = re.compile(r"[^\W\d_]+")
 class Zones:
     """Tells the zone of every stamp of a page; what is doubtful about a name is said once.
 
-    ``page`` is that of stamps that name none; ``texts`` are the lines of the page, which tell the country.
+    ``page`` is that of stamps that name none; ``texts`` are the lines of the page, which tell the country, and
+    ``language`` theirs (ISO 639-1).
     """
 
     page: Zone
     texts: Sequence[str]
+    language: str
     notes: Notes
     _settled: dict[str, Zone] = field(default_factory=dict)
 
@@ -68,7 +70,7 @@ def find_zones(sections: Sequence[Section], top: Top, texts: Sequence[str], note
     stamps = [(section, section.stamp) for section in sections if section.stamp and section.stamp.has_clock]
     bare = [(section, stamp) for section, stamp in stamps if stamp.zone is None]
     named = {stamp.zone.name.upper(): stamp.zone for _, stamp in stamps if stamp.zone}
-    zones = Zones(Zone("UTC", UTC), texts, notes)
+    zones = Zones(Zone("UTC", UTC), texts, find_language(texts), notes)
     if notes.options.tz is not None:
         zones.page = Zone("--tz", notes.options.tz)
         return zones
@@ -78,7 +80,7 @@ def find_zones(sections: Sequence[Section], top: Top, texts: Sequence[str], note
         zones.page = next(iter(named.values()), zones.page)
     else:
         guess = _of_page(top) if len(named) != 1 else next(iter(named.values()))
-        zones.page = guess or _of_language([stamp for _, stamp in bare], texts) or zones.page
+        zones.page = guess or _of_language([stamp for _, stamp in bare], zones.language) or zones.page
         _doubt(bare, zones.page, top, notes)
     zones.page = zones.settled(zones.page, sections[0].line)
     return zones
@@ -88,9 +90,8 @@ def _of_page(top: Top) -> Zone | None:
     return top.updated.stamp.zone if top.updated and top.updated.stamp else None
 
 
-def _of_language(bare: Sequence[Stamp], texts: Sequence[str]) -> Zone | None:
+def _of_language(bare: Sequence[Stamp], language: str) -> Zone | None:
     """Tell the zone of a page in German, Dutch or Italian; other languages are spoken in too many."""
-    language = find_language(texts)
     german = language != "nl" and any(stamp.style == "uhr" for stamp in bare)
     return zone_of_language("de" if german else language)
 

@@ -8,7 +8,6 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from publisher.sources.transcript.dates import Day, find_days, find_url_day
-from publisher.sources.transcript.language import find_language
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -123,7 +122,7 @@ def _is_day_first(sections: Sequence[Section], zones: Zones) -> bool:
     """Tell whether ``9/7/2016`` is in July: another day is surely so, or the page is not of where it would not be."""
     place = str(zones.page.tz)
     abroad = "/" in place and not place.startswith(("America/", "US/", "Pacific/Honolulu"))
-    return abroad or find_language(zones.texts) != "en" or any(_DAY_FIRST.search(one.text) for one in sections)
+    return abroad or zones.language != "en" or any(_DAY_FIRST.search(one.text) for one in sections)
 
 
 def _find_saved(updated: datetime | None, notes: Notes) -> Saved | None:

@@ -197,7 +197,7 @@ def _day(text: str) -> Mark | None:
 
 def _tail(text: str) -> Mark | None:
     """Read a headline with its moment behind it: ``Gates close - 9:15 p.m. ET, June 4, 2021``."""
-    if len(text) > _LONGEST_TAILED or not (text[-1].isalnum() or text[-1] in ".)"):
+    if len(text) > _LONGEST_TAILED or not (text[-1].isalnum() or text[-1] in ".)") or not may_hold(text[-LONGEST:]):
         return None
     for parting in _PARTING.finditer(text):
         stamp = read_stamp(text[parting.end() :].rstrip(")")) if _DIGIT.search(text, parting.end()) else None
