@@ -355,3 +355,10 @@ def test_clocks_on_no_day_ask_for_it():
     with pytest.raises(SourceError, match="the times name no day, and nothing in the source says it; give --date"):
         reading_of(page)
     assert len(reading_of(page, date=date(2024, 9, 14)).posts) == 2
+
+
+@pytest.mark.parametrize("day", [date.min, date.max])
+def test_times_that_leave_the_calendar_are_refused(day):
+    page = page_of({"articleBody": "One."}, {"articleBody": "Two."})
+    with pytest.raises(SourceError, match="leave the calendar; choose less, or another --date"):
+        reading_of(page, date=day, missing_times="interpolate")

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from publisher.sources.reading import SourceError
+from shared.post import FIRST_YEAR, LAST_YEAR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -49,9 +50,13 @@ def fill(moments: Sequence[datetime | None], options: Options, name: str, line: 
     if first is None:
         filled[0], first = _begin(len(filled) - 1, step, options, name), 0
     try:
-        return _spread(filled, first, step, evenly=evenly)
+        spread = _spread(filled, first, step, evenly=evenly)
     except OverflowError:
-        raise SourceError.at(name, line, f"{missing} posts {step} apart leave the calendar; choose less") from None
+        spread = []
+    if not spread or not FIRST_YEAR <= min(spread).year <= max(spread).year <= LAST_YEAR:
+        what = f"{missing} posts {step} apart leave the calendar; choose less, or another --date"
+        raise SourceError.at(name, line, what)
+    return spread
 
 
 def precision(moments: Iterable[datetime]) -> TimePrecision:
