@@ -330,3 +330,45 @@ STAMP = "8:02 p.m. ET, March 3, 2024\n"
 def test_a_line_that_is_no_line_of_text_is_refused():
     with pytest.raises(SourceError, match=r"^page\.txt:5: the line has over 1,000,000 characters"):
         reading_of(STAMP + "\nHeadline\n\n" + "word " * 1_000_000)
+
+
+def test_posts_of_one_coarse_time_are_spread_between_the_others():
+    ages = ["2 min ago", "1 day ago", "1 day ago", "1 day ago", "3 days ago"]
+    page = "\n".join(f"{age}\n\nReport number {n}\n\nThe water falls.\n" for n, age in enumerate(ages))
+    told = {"saved_at": datetime(2024, 3, 9, 12, 2, tzinfo=UTC), "missing_times": "interpolate"}
+    reading = reading_of(page, **told)
+    assert [(f"{t.event.story_time:%d %H:%M}", t.time_source) for t in reading.told] == [
+        ("06 12:02", "relative"), ("07 06:01", "interpolated"), ("08 00:01", "interpolated"),
+        ("08 18:00", "interpolated"), ("09 12:00", "relative"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("From CNN's Ada Finch in Lviv, Ukraine, and Bo Lind", [("Ada Finch", "Lviv, Ukraine"), ("Bo Lind", None)]),
+        ("By Ada Finch in Lviv, Ukraine", [("Ada Finch", "Lviv, Ukraine")]),
+        ("The Whale", None),
+        ("The Associated Press", [("The Associated Press", None)]),
+    ],
+)  # fmt: skip
+def test_places_and_things_in_bylines(line, names):
+    byline = read_byline(line)
+    assert (byline and [(author.name, author.location) for author in byline.authors]) == names
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"),
+    [
+        ("two hours and five minutes ago", 125), ("an hour ago", 60), ("vor einer Stunde", 60), ("hace 5 minutos", 5),
+        ("il y a une heure", 60), ("há 2 horas", 120), ("5 minuti fa", 5), ("2 uur geleden", 120), ("just now", 0),
+    ],
+)  # fmt: skip
+def test_times_that_count_back_in_seven_languages(text, minutes):
+    assert read_stamp(text).ago.span == timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize("text", ["midnight oil", "noon train", "24:60", "25:00 CET", "a fan", "an old ago"])
+def test_what_is_no_time_of_day(text):
+    stamp = read_stamp(text)
+    assert stamp is None or stamp.flaw

@@ -11,10 +11,10 @@ from bisect import bisect_right
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from publisher.sources.minting import kept, name_all
+from publisher.sources.minting import as_told, kept, name_all
 from publisher.sources.poured import split
 from publisher.sources.reading import Doubt, Dropped, Header, Reading, SourceError, TimeSource, Told
-from publisher.sources.released import in_story_time, is_shifted
+from publisher.sources.released import REPLAY_LABEL, in_story_time, is_shifted
 from publisher.sources.timing import fill, precision
 from shared.event import DeleteEvent, PostEvent
 from shared.item import each
@@ -39,7 +39,6 @@ _PROLOG = 4096
 _DECLARED_ENCODING = re.compile(r"""(\A\s*<\?xml[^>]*?)\s+encoding\s*=\s*["'][^"']*["']""")
 _JSON_FEED = re.compile(r'"version"\s*:\s*"https?:\\?/\\?/jsonfeed\.org|"items"\s*:\s*\[')
 _ID = re.compile(r"""<(?:guid|id)\b[^>]*>\s*([^<]+?)\s*<|"id"\s*:\s*"?([^",}\n]+)|\srdf:about=["']([^"']+)""")
-_REPLAY_LABEL = " (replay)"
 _LOST_PICTURE = re.compile(
     r"<figure><figcaption>((?:(?!</?fig).)*?)(?: <small>((?:(?!</?small|</?fig).)*)</small>)?</figcaption></figure>",
     re.DOTALL,
@@ -142,7 +141,7 @@ def _in_order(feed: Feed, options: Options) -> tuple[Entry, ...]:
 def _header(feed: Feed) -> Header:
     title = feed.title
     if title and feed.newsreel is not None and feed.newsreel.get("replay"):
-        title = title.removesuffix(_REPLAY_LABEL)
+        title = title.removesuffix(REPLAY_LABEL)
     given = feed.head.get("authors") or [feed.head.get("author")]  # JSON Feed 1.0 knew one
     # A feed of newsreel's that not everybody signed is signed with its title: nobody's name.
     named = (a for a in each(Author, given if isinstance(given, list) else ()) if a.name not in {feed.title, ""})
@@ -228,15 +227,8 @@ def _tell(found: list[_Found], options: Options, name: str) -> tuple[list[Told],
     told = []
     for (moment, one), post_id in zip(dated, ids, strict=True):
         source: TimeSource = "interpolated" if one.moment is None else "own"
-        told.append(Told(PostEvent(post=_as(one.post, post_id, moment)), one.line, source, exact))
+        told.append(Told(PostEvent(post=as_told(one.post, post_id, moment)), one.line, source, exact))
     return told, {one.given: post_id for (_, one), post_id in zip(dated, ids, strict=True)}
-
-
-def _as(post: Post, post_id: str, moment: datetime) -> Post:
-    changes: dict[str, object] = {"id": post_id}
-    if post.story_time != moment:
-        changes |= {"date_published": moment, "newsreel": post.newsreel.model_copy(update={"story_time": moment})}
-    return post.model_copy(update=changes)
 
 
 def _deletions(feed: Feed, told: list[Told], names: Mapping[str, str], doubts: list[Doubt]) -> list[Told]:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from publisher.sources.minting import kept, name_all
+from publisher.sources.minting import as_told, kept, name_all
 from publisher.sources.reading import Doubt, Dropped, Header, Reading, SourceError, TimeSource, Told
-from publisher.sources.released import in_story_time, is_shifted
+from publisher.sources.released import REPLAY_LABEL, in_story_time, is_shifted
 from publisher.sources.timing import fill, precision
 from shared.event import DeleteEvent, PostEvent, UpdateEvent
 from shared.item import UNKNOWN_TIME, BadItemError, each, moment, read_item, read_json
@@ -38,7 +38,6 @@ _PADDING = " \t\r\x1e\ufeff"
 _PEEK, _FIRST_LINES = 1000, 20
 _SAYS = {"title", "content_html", "content_text"}
 _LONGEST_TEXT = 200
-_REPLAY_LABEL = " (replay)"
 _CLEARING = {"seek", "loop"}
 
 
@@ -237,7 +236,7 @@ def _header(data: dict[str, Any]) -> Header:
         named = (author for author in named if author.name != title)
     url, language = data.get("home_page_url"), data.get("language")
     return Header(
-        title=(title.removesuffix(_REPLAY_LABEL) if facts.get("replay") else title) or None,
+        title=(title.removesuffix(REPLAY_LABEL) if facts.get("replay") else title) or None,
         authors=tuple(named),
         updated=moment(facts.get("updated")),
         language=clean_language(language) if isinstance(language, str) else None,
@@ -268,7 +267,7 @@ def _tell(firsts: list[_Version], lines: _Lines, options: Options, name: str) ->
     for post_id, (at, given, version, post) in zip(ids, dated, strict=True):
         source: TimeSource = "own" if given else "interpolated"
         names[version.given], begun[version.given] = post_id, at
-        event: PostEvent | UpdateEvent | DeleteEvent = PostEvent(post=_as(post, post_id, at))
+        event: PostEvent | UpdateEvent | DeleteEvent = PostEvent(post=as_told(post, post_id, at))
         told.append(Told(event, version.line, source, exact))
     gone: set[str] = set()
     for version in lines.versions:
@@ -276,7 +275,7 @@ def _tell(firsts: list[_Version], lines: _Lines, options: Options, name: str) ->
         if version.is_first or known_id is None:
             continue
         if version.post:
-            event = UpdateEvent(post=_as(version.post, known_id, begun[version.given]))
+            event = UpdateEvent(post=as_told(version.post, known_id, begun[version.given]))
             gone.discard(known_id)
         elif version.at and known_id not in gone:
             event = DeleteEvent(id=known_id, story_time=version.at)
@@ -286,10 +285,3 @@ def _tell(firsts: list[_Version], lines: _Lines, options: Options, name: str) ->
             continue
         told.append(Told(event, version.line, time_precision=exact))
     return told
-
-
-def _as(post: Post, post_id: str, at: datetime) -> Post:
-    changes: dict[str, object] = {"id": post_id}
-    if post.story_time != at:
-        changes |= {"date_published": at, "newsreel": post.newsreel.model_copy(update={"story_time": at})}
-    return post.model_copy(update=changes)

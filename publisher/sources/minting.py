@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
+    from shared.post import Post
+
 _ENOUGH = 300
 """Characters of a headline that can reach an id."""
 LONGEST_ID = 120
@@ -56,6 +58,14 @@ class Mint:
             made = plain if ordinal == 1 else f"{plain}--{ordinal}"
             if made not in self._taken:
                 return made
+
+
+def as_told(post: Post, post_id: str, moment: datetime) -> Post:
+    """Give a post its id and, where its source named none, the time at which it appeared."""
+    changes: dict[str, object] = {"id": post_id}
+    if post.story_time != moment:
+        changes |= {"date_published": moment, "newsreel": post.newsreel.model_copy(update={"story_time": moment})}
+    return post.model_copy(update=changes)
 
 
 def name_all(posts: Sequence[tuple[str, datetime, str]]) -> list[str]:

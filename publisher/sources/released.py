@@ -14,6 +14,8 @@ from shared.text import STORY_TIME_CLASS, text_html
 if TYPE_CHECKING:
     from datetime import datetime
 
+REPLAY_LABEL = " (replay)"
+"""Behind the title of a story that is replayed."""
 _STORY_TIME_LINE = re.compile(rf'<p class="{STORY_TIME_CLASS}">(?:(?!</p>).)*</p>\s*\Z', re.DOTALL)
 
 

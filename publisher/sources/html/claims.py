@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING
 from publisher.sources.html.moments import Instant, read_instant
 from publisher.sources.reading import Doubt
 from publisher.sources.transcript.dates import find_days, find_url_day
+from publisher.sources.transcript.furniture import PAGES
 from publisher.sources.transcript.lines import Line
-from publisher.sources.transcript.tokens import Kind, says_update, tokenise
+from publisher.sources.transcript.tokens import COUNT, Kind, says_update, tokenise
 
 if TYPE_CHECKING:
     from datetime import date
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from publisher.sources.html.page import Page
     from publisher.sources.html.words import Words
 
-_COUNT = re.compile(r"([0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,6}) (?:posts?|updates?|entries)", re.IGNORECASE)
-_PAGES = re.compile(r"page ([0-9]{1,5}) (?:of|/) ([0-9]{1,5})", re.IGNORECASE)
 _LONGEST = 40
 _PUBLISHED = ("article:published_time", "datepublished", "date", "dc.date", "dc.date.issued", "parsely-pub-date",
               "pubdate", "publish-date")  # fmt: skip
@@ -59,7 +57,7 @@ def claimed_span(page: Page, words: Words) -> Span:
 def claimed_posts(words: Words) -> tuple[int, int | None] | None:
     """Find the first line that counts posts: the number, and the line of the source."""
     for text, line in words.lines:
-        if len(text) <= _LONGEST and (match := _COUNT.fullmatch(text)):
+        if len(text) <= _LONGEST and (match := COUNT.fullmatch(text)):
             return int(match[1].replace(",", "")), line
     return None
 
@@ -76,7 +74,7 @@ def compare(claimed: tuple[int, int | None] | None, found: int, doubts: list[Dou
 def doubt_pages(page: Page, words: Words, doubts: list[Doubt]) -> None:
     """Doubt that the page is the whole story where it says that it is one of several."""
     for text, line in words.lines:
-        if len(text) <= _LONGEST and (match := _PAGES.fullmatch(text)) and match[2] != "1":
+        if len(text) <= _LONGEST and (match := PAGES.fullmatch(text)) and match[2] != "1":
             message = f"this is page {match[1]} of {match[2]}; save the others and read them too"
             doubts.append(Doubt("paged", message, line))
             return

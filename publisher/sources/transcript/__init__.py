@@ -26,7 +26,7 @@ from publisher.sources.transcript.lines import split
 from publisher.sources.transcript.mail import take_mail_head
 from publisher.sources.transcript.missing import fill, refuse_untimed
 from publisher.sources.transcript.notes import Notes
-from publisher.sources.transcript.order import direction, oldest_first
+from publisher.sources.transcript.order import oldest_first, trend
 from publisher.sources.transcript.page import Dated, Section
 from publisher.sources.transcript.sections import cut
 from publisher.sources.transcript.shape import find_shape, none_of
@@ -114,8 +114,8 @@ def _posts(tokens: list[Token], choice: Choice, notes: Notes) -> tuple[Top, list
 def _dated(sections: Sequence[Section], choice: Choice, clues: Clues, notes: Notes) -> list[Dated]:
     """Date the posts, in the order of the page."""
     dated = date_all(sections, clues, notes)
-    known = [one.moment.timestamp() / 60 for one in dated if one]
-    way = {"newest": -1, "oldest": 1, "as-is": 1, None: direction(known) or -1}[notes.options.order]
+    known = [one.moment for one in dated if one]
+    way = {"newest": -1, "oldest": 1, "as-is": 1, None: trend(known) or -1}[notes.options.order]
     untimed = len(dated) - len(known)
     if notes.options.order is None and untimed > 1 and len(known) < 2 and choice.grammar.name != "numbered":
         message = "the page does not say which post is the newest; the first was taken to be"

@@ -89,12 +89,12 @@ def _authors(text: str, *, prefixed: bool) -> tuple[Author, ...]:
     named: list[tuple[str, str | None]] = []
     for element in elements:
         name, _, place = _placed(element)
-        if is_name(name, _MOST_WORDS if prefixed else _MOST_WORDS_BARE) and (not place or _is_place(place)):
-            named.append((name, place or None))
-        elif not (named and named[-1][1] and _is_place(element)):
-            return ()
-        else:
+        if named and named[-1][1] and " " not in element and _is_place(element):  # "in Lviv, Ukraine, and Jo Doe"
             named[-1] = (named[-1][0], f"{named[-1][1]}, {element}")
+        elif is_name(name, _MOST_WORDS if prefixed else _MOST_WORDS_BARE) and (not place or _is_place(place)):
+            named.append((name, place or None))
+        else:
+            return ()
     for element in tail:  # behind the last name: the rest of its place, or the outlet
         if named and named[-1][1] and _is_place(element) and not element.isupper():
             named[-1] = (named[-1][0], f"{named[-1][1]}, {element}")

@@ -43,7 +43,6 @@ _UNITS: tuple[tuple[str, TimePrecision, timedelta], ...] = (
     ("mo|mos|months?|monat(?:en?)?|mois|m[eê]s(?:es)?|mesi|maand(?:en)?", "month", timedelta(days=30)),
     ("yr?s?|years?|jahr(?:en?)?|an(?:s|née|nées)?|años?|anos?|ann[io]|jaar", "month", timedelta(days=365)),
 )
-_UNIT = re.compile("|".join(f"(?P<u{place}>{names})\\b" for place, (names, _, _) in enumerate(_UNITS)), re.IGNORECASE)
 _NAMES = "|".join(names for names, _, _ in _UNITS)
 _FROM_TWO = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _NUMBERS = {name: number for number, name in enumerate(_FROM_TWO, 2)} | dict.fromkeys(
@@ -51,7 +50,8 @@ _NUMBERS = {name: number for number, name in enumerate(_FROM_TWO, 2)} | dict.fro
 )
 """Small numbers as words; those of one in the other languages, too."""
 _COUNT = rf"(?:(?P<figures>[0-9]{{1,4}}) ?|(?P<word>{'|'.join(sorted(_NUMBERS, key=len, reverse=True))}) )"
-_COUNTED = re.compile(rf"\b{_COUNT}(?P<unit>(?:{_NAMES})\b)", re.IGNORECASE)
+_UNIT = "|".join(rf"(?P<u{place}>{names})\b" for place, (names, _, _) in enumerate(_UNITS))
+_COUNTED = re.compile(rf"\b{_COUNT}(?:{_UNIT})", re.IGNORECASE)
 _PART = rf"{re.sub('[?]P<[a-z]+>', '?:', _COUNT)}(?:{_NAMES})\b\.?"
 _AGO = re.compile(
     rf"(?:about )?(?P<spans>{_PART}(?:,? (?:and )?{_PART}){{0,2}}) (?:ago|fa|geleden)(?-i:(?![a-z]))"
@@ -138,9 +138,6 @@ def read_ago(text: str, start: int = 0) -> tuple[Ago, int] | None:
         return Ago(timedelta(), "minute"), match.end()
     total, precision = timedelta(), _UNITS[-1][1]
     for part in _COUNTED.finditer(match["spans"] or match["vor"]):
-        unit = _UNIT.fullmatch(part["unit"])
-        if unit is None or unit.lastgroup is None:
-            continue
-        _, precision, length = _UNITS[int(unit.lastgroup[1:])]  # the last, and so the finest, counts
+        _, precision, length = _UNITS[int((part.lastgroup or "u0")[1:])]  # the last, and so the finest, counts
         total += length * (int(part["figures"]) if part["figures"] else _NUMBERS[part["word"].casefold()])
     return (Ago(total, precision), match.end()) if total <= _LONGEST_AGO else None

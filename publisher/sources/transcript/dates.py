@@ -105,16 +105,12 @@ class Day:
             return None
 
     def near(self, other: date) -> date | None:
-        """Tell the date nearest to ``other`` in any year; None if the calendar has no such day."""
-        if self.year:
-            return self.on()
+        """Tell the date nearest to ``other``, in any year; None if the calendar has no such day."""
         near = [found for year in (other.year - 1, other.year, other.year + 1) if (found := self.on(year))]
         return min(near, key=lambda found: abs(found - other), default=None)
 
     def until(self, other: date) -> date | None:
         """Tell the last such date that is not after ``other``, on the right weekday where one is named."""
-        if self.year:
-            return self.on()
         for year in range(other.year, max(other.year - 29, 1), -1):
             found = self.on(year)
             if found and found <= other + timedelta(days=1) and self.weekday in {None, found.weekday()}:

@@ -1,12 +1,11 @@
 """Grammars: how posts open. One is chosen by evidence: which moments stand where, and how often.
 
-A row of ``GRAMMARS`` finds the openings that it knows and weighs them; the heaviest row reads the page. Two have no
-times: numbered lists, and headlines alone.
+A row of ``GRAMMARS`` finds the openings that it knows and weighs them; the heaviest row reads the page. Where none
+finds any, the page has no clocks (``clockless``).
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,11 +13,10 @@ from typing import TYPE_CHECKING
 
 from publisher.sources.transcript.agenda import without_agenda
 from publisher.sources.transcript.bylines import read_byline
-from publisher.sources.transcript.furniture import EVENT_MINUTE
-from publisher.sources.transcript.headlines import find_headlines
+from publisher.sources.transcript.clockless import CLOCKLESS, NUMBERED
+from publisher.sources.transcript.evidence import FEWEST_ITEMS, Found, Grammar, all_say, has_text, open_at
 from publisher.sources.transcript.order import DAY, share_in_order
 from publisher.sources.transcript.page import Opening
-from publisher.sources.transcript.stamps import day_alone
 from publisher.sources.transcript.tokens import Kind, Token
 
 if TYPE_CHECKING:
@@ -26,24 +24,6 @@ if TYPE_CHECKING:
 
     from publisher.sources.transcript.marks import Mark
     from publisher.sources.transcript.stamps import Stamp
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a grammar found: the openings, and how much speaks for them."""
-
-    openings: list[Opening]
-    weight: float
-
-
-@dataclass(frozen=True, slots=True)
-class Grammar:
-    """A way in which posts open. ``inline`` tells that the opening line holds words of the post."""
-
-    name: str
-    find: Callable[[Sequence[Token]], Found]
-    inline: bool = False
-    timed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +35,7 @@ class Choice:
     sure: bool
 
 
-_DATED, _CLOCK, _TICKER, _SIGNED, _PARTED, _UNPARTED, _ITEM = 5.0, 2.0, 3.0, 2.0, 1.5, 1.0, 1.0
+_DATED, _CLOCK, _TICKER, _SIGNED, _PARTED, _UNPARTED = 5.0, 2.0, 3.0, 2.0, 1.5, 1.0
 """Weights of one opening: a moment with its day alone on a line is hardly anything else; ``10:01 text`` may be."""
 _ENOUGH = 2.0
 """Weight under which a choice is not sure."""
@@ -63,19 +43,6 @@ _MOSTLY_CLOCKS = 3
 """How many times as many clocks as dated moments there are where both open posts."""
 _ORDERLY, _CLEARLY_ORDERLY = 0.6, 0.9
 _DOTTED = ("dot", " ")
-_ITEM_NUMBER = re.compile(r"^[0-9]{1,4}[.)] (?=[0-9])")
-_FEWEST_ITEMS = 3
-
-
-def _opening(place: int, token: Token) -> Opening:
-    mark = token.mark
-    if mark is None:
-        return Opening(place, token.stamp, token.text)
-    said = token.text[: len(token.text) - len(mark.after)].strip(" :-–—+|·>»*#") if mark.after else token.text
-    said = _ITEM_NUMBER.sub("", said)
-    author = mark.before if mark.form == "author" else None
-    label = mark.before if mark.form == "label" else None
-    return Opening(place, mark.stamp, said or token.text, mark.after, author, label, mark.closed, number=mark.number)
 
 
 def _is_dated(stamp: Stamp) -> bool:
@@ -94,9 +61,9 @@ def _stamp_lines(tokens: Sequence[Token]) -> Found:
         stamps = dated
     elif dated and styles and all(stamp.style != styles[0][0] and stamp.has_clock for _, stamp in dated):
         stamps = [one for one in stamps if not _is_dated(one[1])]  # those of embedded posts
-    elif len(dated) == 1 and clocks and stamps[0] == dated[0] and not _has_text(tokens, stamps[0][0], stamps[1][0]):
+    elif len(dated) == 1 and clocks and stamps[0] == dated[0] and not has_text(tokens, stamps[0][0], stamps[1][0]):
         stamps = stamps[1:]  # the page's own dateline
-    openings = [_opening(place, tokens[place]) for place, _ in stamps]
+    openings = [open_at(place, tokens[place]) for place, _ in stamps]
     return Found(openings, sum(_DATED if _is_dated(stamp) else _CLOCK for _, stamp in stamps))
 
 
@@ -129,10 +96,6 @@ def _alone(token: Token) -> Stamp | None:
     return token.mark.stamp if token.mark and token.mark.form == "dateline" else None
 
 
-def _has_text(tokens: Sequence[Token], start: int, end: int) -> bool:
-    return any(token.kind is Kind.TEXT for token in tokens[start + 1 : end])
-
-
 def _marked(form: str) -> Callable[[Sequence[Token]], list[tuple[int, Mark, Stamp]]]:
     def find(tokens: Sequence[Token]) -> list[tuple[int, Mark, Stamp]]:
         return [
@@ -150,13 +113,13 @@ _leads, _at, _tickers, _signed, _labels, _tailed, _figures = map(_marked, _FORMS
 
 def _ticker(tokens: Sequence[Token]) -> Found:
     """``+++ 15:25 Headline +++``."""
-    openings = [_opening(place, tokens[place]) for place, _, _ in _tickers(tokens)]
+    openings = [open_at(place, tokens[place]) for place, _, _ in _tickers(tokens)]
     return Found(openings, _TICKER * len(openings))
 
 
 def _author_lines(tokens: Sequence[Token]) -> Found:
     """``Jo Doe 9/7/2016 4:57:09 PMText``, ``Tom (7:40pm) - text``."""
-    openings = [_opening(place, tokens[place]) for place, _, _ in _signed(tokens)]
+    openings = [open_at(place, tokens[place]) for place, _, _ in _signed(tokens)]
     return Found(openings, _SIGNED * len(openings))
 
 
@@ -172,18 +135,16 @@ def _tailed_lines(tokens: Sequence[Token]) -> Found:
 def _edited_lines(tokens: Sequence[Token]) -> Found:
     """``Updated 9:15 p.m. ET, June 4, 2021`` under every headline; once, it is the page's own stamp."""
     places = [place for place, token in enumerate(tokens) if token.kind is Kind.UPDATED and token.stamp]
-    parted = all(_has_text(tokens, start, end) for start, end in pairwise([*places, len(tokens)]))
-    return Found(
-        [_opening(place, tokens[place]) for place in places] if parted and len(places) > 1 else [], len(places)
-    )
+    parted = all(has_text(tokens, start, end) for start, end in pairwise([*places, len(tokens)]))
+    return Found([open_at(place, tokens[place]) for place in places] if parted and len(places) > 1 else [], len(places))
 
 
 def _figure_lines(tokens: Sequence[Token]) -> Found:
     """``21.15`` alone on its line, again and again, in one direction."""
     figures = _figures(tokens)
     ordered = share_in_order([stamp.minute for _, _, stamp in figures]) >= _ORDERLY
-    enough = len(figures) >= _FEWEST_ITEMS and ordered
-    return Found([_opening(p, tokens[p]) for p, _, _ in figures] if enough else [], _UNPARTED * len(figures) * enough)
+    enough = len(figures) >= FEWEST_ITEMS and ordered
+    return Found([open_at(p, tokens[p]) for p, _, _ in figures] if enough else [], _UNPARTED * len(figures) * enough)
 
 
 def _lead_lines(tokens: Sequence[Token]) -> Found:
@@ -210,12 +171,12 @@ def _lead_lines(tokens: Sequence[Token]) -> Found:
     places = without_agenda(tokens, sorted(alike, key=lambda one: one[0]))
     minutes = [stamp.minute for place, stamp in alike if place in places and stamp.has_clock]
     # "14.40 Gates open" may be a price as well.
-    few, orderly = (_FEWEST_ITEMS, _CLEARLY_ORDERLY) if (style, joint) == _DOTTED else (2, _ORDERLY)
+    few, orderly = (FEWEST_ITEMS, _CLEARLY_ORDERLY) if (style, joint) == _DOTTED else (2, _ORDERLY)
     share = max(share_in_order(minutes), _share_by_days(tokens, [one for one in alike if one[0] in places]))
     if (joint == " " and len(places) < few) or share < orderly:
         return Found([], 0)
     parted = joint in {":", "-"} or any(stamp.zone for _, stamp in alike)
-    return Found([_opening(p, tokens[p]) for p in sorted(places)], (_PARTED if parted else _UNPARTED) * len(places))
+    return Found([open_at(p, tokens[p]) for p in sorted(places)], (_PARTED if parted else _UNPARTED) * len(places))
 
 
 def _share_by_days(tokens: Sequence[Token], found: Sequence[tuple[int, Stamp]]) -> float:
@@ -236,7 +197,7 @@ def _at_lines(tokens: Sequence[Token]) -> Found:
     found = _at(tokens)
     texts = sum(token.kind is Kind.TEXT for token in tokens[found[0][0] :]) if found else 0
     ordered = share_in_order([stamp.minute for _, _, stamp in found]) >= _CLEARLY_ORDERLY
-    if len(found) < _FEWEST_ITEMS or len(found) * 2 < texts or not ordered:
+    if len(found) < FEWEST_ITEMS or len(found) * 2 < texts or not ordered:
         return Found([], 0)
     return Found([Opening(p, stamp, tokens[p].text[:40], mark.after) for p, mark, stamp in found], float(len(found)))
 
@@ -245,69 +206,9 @@ def _labelled_lines(tokens: Sequence[Token]) -> Found:
     """``VOTE 20:55`` with the text below, ``Toss, 6.00 pm text``, again and again, in one direction."""
     found = _labels(tokens)
     ordered = share_in_order([stamp.minute for _, _, stamp in found]) >= _CLEARLY_ORDERLY
-    openings = [_opening(place, tokens[place]) for place, _, _ in found]
-    enough = len(openings) >= _FEWEST_ITEMS and ordered and _all_say(tokens, openings)
+    openings = [open_at(place, tokens[place]) for place, _, _ in found]
+    enough = len(openings) >= FEWEST_ITEMS and ordered and all_say(tokens, openings)
     return Found(openings if enough else [], _UNPARTED * len(found) * enough)
-
-
-def _all_say(tokens: Sequence[Token], openings: Sequence[Opening]) -> bool:
-    """Tell whether every opening has a text, behind it or below."""
-    ends = [opening.place for opening in openings[1:]] + [len(tokens)]
-    return all(one.after or _has_text(tokens, one.place, end) for one, end in zip(openings, ends, strict=False))
-
-
-def _day_lines(tokens: Sequence[Token]) -> Found:
-    """``12 February 2024`` above each post, or before it on its line, in one direction; for pages without clocks."""
-    openings: list[Opening] = []
-    for place, token in enumerate(tokens):
-        if token.kind is Kind.DATE and token.day and token.day.month:
-            openings.append(Opening(place, day_alone(token.day), token.text.rstrip(" :")))
-        elif token.mark and token.mark.form == "day":
-            openings.append(_opening(place, token))
-    named = [stamp.named for opening in openings if (stamp := opening.stamp) and stamp.named]
-    days = [(day.year or 0, day.month, day.day) for day in named]
-    orderly = days in (sorted(set(days)), sorted(set(days), reverse=True))
-    enough = len(openings) > 1 and orderly and _all_say(tokens, openings)
-    clocks = any(t.kind is Kind.STAMP or (t.mark and t.mark.stamp and t.mark.stamp.has_clock) for t in tokens)
-    if not enough or clocks or len(find_headlines(tokens)) > len(openings):  # then the days are those of sections
-        return Found([], 0)
-    return Found(openings, _UNPARTED * len(openings))
-
-
-def _event_minutes(tokens: Sequence[Token]) -> Found:
-    """``88'`` alone on its line or before its text, in one direction; for pages that know no other time."""
-    found = [
-        (place, match) for place, token in enumerate(tokens) if (match := EVENT_MINUTE.match(token.text)) is not None
-    ]
-    minutes = [(int(match["minute"]), int(match["added"] or match["early"] or 0)) for _, match in found]
-    if len(found) < _FEWEST_ITEMS or minutes not in (sorted(minutes), sorted(minutes, reverse=True)):
-        return Found([], 0)
-    return Found([Opening(p, None, m[0].strip(), tokens[p].text) for p, m in found], _ITEM * len(found))
-
-
-def _items(tokens: Sequence[Token]) -> Found:
-    """``1. Headline``, with the post under it; not a list inside a post."""
-    marks = [(p, t.mark.number) for p, t in enumerate(tokens) if t.mark and t.mark.form == "number" and t.mark.number]
-    run: list[tuple[int, int]] = []
-    for place, number in marks:
-        if (
-            not run
-            or number == run[-1][1] + 1
-            or (number == run[-1][1] - 1 and (len(run) < 2 or run[-1][1] < run[-2][1]))
-        ):
-            run.append((place, number))
-    if len(run) < _FEWEST_ITEMS:
-        return Found([], 0)
-    ends = [*(place for place, _ in run[1:]), len(tokens)]
-    filled = sum(_has_text(tokens, place, end) for (place, _), end in zip(run, ends, strict=True))
-    if filled * 2 < len(run):
-        return Found([], 0)
-    openings = [
-        Opening(place, None, tokens[place].text, after=mark.after, closed=True, number=mark.number)
-        for place, _ in run
-        if (mark := tokens[place].mark) is not None
-    ]
-    return Found(openings, _ITEM * len(run))
 
 
 GRAMMARS = (
@@ -320,23 +221,15 @@ GRAMMARS = (
     Grammar("labelled", _labelled_lines, inline=True),
     Grammar("time-and-text", _lead_lines, inline=True),
     Grammar("at-a-clock", _at_lines, inline=True),
-    Grammar("numbered", _items, inline=True, timed=False),
+    NUMBERED,
 )
-WITHOUT_CLOCKS = (
-    Grammar("day-lines", _day_lines, inline=True),
-    Grammar("event-minutes", _event_minutes, inline=True, timed=False),
-)
-"""For pages on which no other grammar finds a post."""
-HEADLINES = Grammar("headlines", lambda tokens: Found(find_headlines(tokens), 1), timed=False)
-"""For pages whose times are lost, and their numbers too."""
 
 
 def choose(tokens: Sequence[Token]) -> Choice:
-    """Choose the grammar for which most speaks; without any times it is that of headlines, which may find none."""
+    """Choose the grammar for which most speaks; without any clocks that of headlines comes last, and may find none."""
     best, found = max(((grammar, grammar.find(tokens)) for grammar in GRAMMARS), key=lambda one: one[1].weight)
-    if not found.openings:
-        for grammar in WITHOUT_CLOCKS:
-            if openings := grammar.find(tokens).openings:
-                return Choice(grammar, openings, sure=True)
-        return Choice(HEADLINES, HEADLINES.find(tokens).openings, sure=True)
-    return Choice(best, found.openings, sure=found.weight >= _ENOUGH)
+    if found.openings:
+        return Choice(best, found.openings, sure=found.weight >= _ENOUGH)
+    others = ((grammar, grammar.find(tokens).openings) for grammar in CLOCKLESS)
+    grammar, openings = next((one for one in others if one[1]), (CLOCKLESS[-1], []))
+    return Choice(grammar, openings, sure=True)

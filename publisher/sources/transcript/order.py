@@ -33,6 +33,12 @@ def direction(minutes: Sequence[float]) -> int:
     return 0
 
 
+def trend(moments: Sequence[datetime]) -> int:
+    """Tell which way most moments run: 1 if they rise, -1 if they fall, 0 if neither."""
+    steps = [(after > before) - (after < before) for before, after in pairwise(moments)]
+    return (sum(steps) > 0) - (sum(steps) < 0)
+
+
 def share_in_order(minutes: Sequence[float]) -> float:
     """Tell which share of the plain steps goes the way most do; posts of the same minute go any way."""
     way = direction(minutes)
@@ -52,12 +58,11 @@ def oldest_first(dated: list[Dated], notes: Notes) -> list[Dated]:
     is never re-dated: it is filed by its own time, with a doubt.
     """
     order = notes.options.order
-    falling = sum(a.moment > b.moment for a, b in pairwise(dated))
-    rising = sum(a.moment < b.moment for a, b in pairwise(dated))
-    if order is None and falling == rising and len({one.moment for one in dated}) < len(dated) and len(dated) > 1:
+    way = trend([one.moment for one in dated])
+    if order is None and not way and len({one.moment for one in dated}) < len(dated) and len(dated) > 1:
         message = "posts of the same minute were taken to stand newest first; give --order to say otherwise"
         notes.doubt("order-guessed", message)
-    upwards = order in {"oldest", "as-is"} or (order is None and rising > falling)
+    upwards = order in {"oldest", "as-is"} or (order is None and way > 0)
     told = dated if upwards else dated[::-1]
     straight = _longest_fall([one.moment for one in reversed(told)])
     for place, one in enumerate(reversed(told)):

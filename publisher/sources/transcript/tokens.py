@@ -101,7 +101,8 @@ _STEMS = ("updat", "modif", "publ", "pubbl", "stand", "aktual", "actual", "mis �
 """Of the labels: one of these is in each, and in few other lines."""
 _PARTING = " ,;|·–—-"
 _DIGIT = re.compile(r"[0-9]")
-_COUNT = re.compile(r"([0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,6}) (?:posts?|updates?)", re.IGNORECASE)
+COUNT = re.compile(r"([0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,6}) (?:posts?|updates?|entries)", re.IGNORECASE)
+"""Says how many posts a page has."""
 _LONGEST_DATE = 45
 
 
@@ -163,7 +164,7 @@ def _label(text: str, number: int) -> Token | None:
     stamp = read_stamp(text)
     if stamp is not None:
         return Token(Kind.STAMP, number, text, stamp)
-    if count := _COUNT.fullmatch(text):
+    if count := COUNT.fullmatch(text):
         return Token(Kind.COUNT, number, text, count=int(count[1].replace(",", "")))
     if _DIGIT.search(text) and (stamp := _page_stamp(text)):
         return Token(Kind.UPDATED, number, text, stamp)
