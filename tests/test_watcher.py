@@ -18,6 +18,7 @@ from publisher.desk import begin_live
 from publisher.intake import Wanted
 from publisher.library import Library
 from publisher.lock import MachineLock
+from publisher.log.contract import LogError
 from publisher.log.memory import MemoryStore
 from publisher.log.opening import open_store
 from publisher.scene import Billing
@@ -273,6 +274,32 @@ async def test_one_of_the_processes_over_a_log_watches(tmp_path):
         await room.look(30)
         assert room.out() == said(story(FERRY))
     locks[1].close()
+
+
+async def test_a_log_that_fails_half_way_is_taken_up_again_without_a_double(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("publisher.watch.watcher.GROUP", 2)
+    path = tmp_path / "notes.md"
+    path.write_text(story(*[(n, f"Post {n}") for n in range(5)]))
+    async with watched(path) as room:
+        tell, calls = room.channel.desk.tell, []
+
+        async def failing(*arguments):
+            calls.append(1)
+            if len(calls) == 2:
+                raise LogError("the disk is full; make room")
+            return await tell(*arguments)
+
+        room.channel.desk.tell = failing
+        for _ in range(2):
+            await room.look(30)
+        assert [heading for _, heading in await room.told()] == [f"Post {n}" for n in range(5)]
+
+
+async def test_what_is_no_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    async with watched(tmp_path / "pipe") as room:
+        await room.look()
+        assert room.watcher.failing is not None
 
 
 # The web.

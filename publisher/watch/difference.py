@@ -6,6 +6,7 @@ Nothing is kept between two readings but what the channel itself knows, so a res
 from __future__ import annotations
 
 import re
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import pairwise
@@ -34,6 +35,7 @@ AHEAD = timedelta(minutes=5)
 _MANY = 3
 """Posts that a page may lack at once, if they are also more than a third of what it could show: else it is not
 believed. A list of key events, or an error in a page's dress, looks like this."""
+_DAY_SECONDS = 24 * 3600
 _MINUTE = re.compile(r"\d{8}T\d{4}Z-", re.ASCII)
 
 
@@ -45,11 +47,13 @@ class Known:
         out: the posts that are out, by id, each with how exact its time is.
         gone: those that were taken away, with their last version; None where the desk withdrew it for good.
         others: ids of posts that are out and not from this source, which must not be taken away for its sake.
+        before: digests of what posts said before they were changed, as far as this process saw that.
     """
 
     out: Mapping[str, Version] = field(default_factory=dict)
     gone: Mapping[str, Post | None] = field(default_factory=dict)
     others: frozenset[str] = frozenset()
+    before: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 class Change(NamedTuple):
@@ -66,46 +70,49 @@ class Difference:
 
     Attributes:
         known: what the channel has told, once ``changes`` are.
-        missing: ids of posts that the source lacks: taken away if it still does when it is looked at again.
+        doubtful: ids of posts that the source lacks, or that read as they did before a change: told if it is so still
+            when the source is looked at again.
         due: when the first of the posts comes out that are dated ahead; None if there is none.
         doubts: what somebody may want to know.
     """
 
     changes: tuple[Change, ...]
     known: Known
-    missing: frozenset[str] = frozenset()
+    doubtful: frozenset[str] = frozenset()
     due: datetime | None = None
     doubts: tuple[Doubt, ...] = ()
 
 
 def difference(
-    known: Known, reading: Reading, now: datetime, *, reach: Reach, missed: frozenset[str] = frozenset()
+    known: Known, reading: Reading, now: datetime, *, reach: Reach, doubted: frozenset[str] = frozenset()
 ) -> Difference:
     """Tell what a reading says other than what is out.
 
     Posts are matched as between saves of a page (``publisher.sources.matching``): they keep id and story time. A change
     is dated by the source's own newer stamp, else by ``now``. A post comes again if the source has it again, unless the
-    desk withdrew it. One is taken away only if the source lacked it the last time, too: editors write files in two
-    steps, and the copies of a page that are spread over the world are not of one age.
+    desk withdrew it. One is taken away, or set back to what it said before a change, only if the source had it so the
+    last time, too: editors write files in two steps, and the copies of a page that are spread over the world are not
+    of one age.
 
     Args:
         known: what the channel has told.
         reading: what the source says.
         now: zone-aware.
         reach: what tells that a post was taken away.
-        missed: what the source lacked the last time.
+        doubted: what was doubtful the last time.
     """
-    telling = _Telling(known, now)
+    telling = _Telling(known, now, doubted)
     coming = list(held_in(reading).values())
     earlier = list(known.out.values())
-    pairs = match(earlier, [one.version for one in coming])
+    pairs = dict(match(earlier, [one.version for one in coming]))
+    pairs |= _on_other_days(earlier, coming, pairs)
     for place, one in enumerate(coming):
         if place in pairs:
             telling.again(one, earlier[pairs[place]].post)
         else:
             telling.new(one)
-    missing = _lacking(telling, coming, reach)
-    for slug in sorted(missing & missed, key=lambda slug: (known.out[slug].post.story_time, slug)):
+    lacking = _lacking(telling, coming, reach)
+    for slug in sorted(lacking & doubted, key=lambda slug: (known.out[slug].post.story_time, slug)):
         telling.delete(slug, now)
     for told in reading.told:
         if isinstance(told.event, DeleteEvent) and told.event.id not in telling.seen | telling.others:
@@ -119,8 +126,8 @@ def difference(
         telling.doubts.append(Doubt("ahead", what))
     return Difference(
         tuple(sorted(telling.changes, key=lambda change: change.event.story_time)),
-        Known(telling.out, telling.gone, known.others),
-        missing & telling.out.keys(),
+        Known(telling.out, telling.gone, known.others, telling.before),
+        (lacking & telling.out.keys()) | telling.reverted,
         min(telling.ahead, default=None),
         tuple(telling.doubts),
     )
@@ -129,10 +136,13 @@ def difference(
 class _Telling:
     """What was decided so far."""
 
-    def __init__(self, known: Known, now: datetime) -> None:
+    def __init__(self, known: Known, now: datetime, doubted: frozenset[str]) -> None:
         self.out = dict(known.out)
         self.gone = dict(known.gone)
         self.others = known.others
+        self.before = dict(known.before)
+        self.reverted: set[str] = set()
+        self._doubted = doubted
         self.changes: list[Change] = []
         self.doubts: list[Doubt] = []
         self.seen: set[str] = set()
@@ -145,11 +155,15 @@ class _Telling:
     def again(self, one: Held, before: Post) -> None:
         """Tell how a post that is out has changed, if it has."""
         self.seen.add(before.id)
-        if one.post.digest != before.digest:
-            stamp = one.post.date_modified
-            last = before.date_modified or before.story_time
-            own = stamp if stamp is not None and last < stamp <= self._now + AHEAD else self._now
-            self._put(one, next_version(before, one.post, own))
+        if one.post.digest == before.digest:
+            return
+        stamp, said = one.post.date_modified, self.before.get(before.id, frozenset())
+        own = stamp if stamp is not None and _latest(before) < stamp <= self._now + AHEAD else None
+        if own is None and one.post.digest in said and before.id not in self._doubted:
+            self.reverted.add(before.id)
+            return
+        self.before[before.id] = said | {before.digest}
+        self._put(one, next_version(before, one.post, own or self._now))
 
     def new(self, one: Held) -> None:
         """Tell a post that is not out: one that never was, or that was taken away."""
@@ -189,6 +203,37 @@ class _Telling:
             self.changes.append(
                 Change(slug, last.post.revision + 1, DeleteEvent(id=slug, story_time=max(moment, _latest(last.post))))
             )
+
+
+def _on_other_days(earlier: Sequence[Version], coming: Sequence[Held], pairs: Mapping[int, int]) -> Mapping[int, int]:
+    """Pair what is left of the posts whose day only the page's head tells, and which read as of another day by now.
+
+    A stamp such as ``Updated`` moves when somebody touches a page that has long been finished. Such posts have the same
+    clock time, and the same words or headline.
+    """
+    found: dict[int, int] = {}
+    left = dict.fromkeys(place for place in range(len(earlier)) if place not in set(pairs.values()))
+    news = [n for n, one in enumerate(coming) if n not in pairs and one.told.time_source == "header"]
+    if not left or not news:
+        return found
+    for key in (_words_at_clock, _headline_at_clock):
+        places: defaultdict[object, deque[int]] = defaultdict(deque)
+        for old in left:
+            places[key(earlier[old].post)].append(old)
+        for new in news:
+            same = places.get(key(coming[new].post))
+            if new not in found and same:
+                found[new] = same.popleft()
+                del left[found[new]]
+    return found
+
+
+def _words_at_clock(post: Post) -> object:
+    return post.story_time.timestamp() % _DAY_SECONDS, post.digest
+
+
+def _headline_at_clock(post: Post) -> object:
+    return post.story_time.timestamp() % _DAY_SECONDS, post.title or post.digest
 
 
 def _latest(post: Post) -> datetime:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from watchfiles import awatch
 
-from publisher.intake import MAX_DOWNLOAD_BYTES, body_of, get_file
+from publisher.intake import MAX_DOWNLOAD_BYTES, NoSourceError, body_of, get_file
 from shared.fetch import USER_AGENT, FetchError, fetch, open_session
 
 if TYPE_CHECKING:
@@ -96,6 +96,8 @@ class FileOrigin:
         before = self._stat()
         if before is not None and before == self._state:
             return None
+        if before is not None and not self._path.is_file():
+            raise NoSourceError(f"{self._path}: is no file that can be read again and again; name one")
         self._state = None
         data, written = get_file(str(self._path))
         # What was written to while it was read is read again at the next look.

@@ -51,7 +51,7 @@ logger = logging.getLogger(__name__)
 GROUP = 100
 """Posts appended at once, so that a long page does not hold up whoever else appends."""
 SETTLE = timedelta(seconds=2)
-"""How long a file must go without a post, or be unreadable, before that is meant: editors write in two steps."""
+"""How long a file must lack a post, or be unreadable, before that is meant: editors write in two steps."""
 LONGEST_SECONDS = 900.0
 """Longest wait after failures, unless the poll is longer or the server asks for more."""
 SPREAD = 0.1
@@ -60,7 +60,7 @@ _WHOLE = frozenset({"markdown", "jsonl"})
 _MOST_DOUBTS = 10
 """Doubts of one reading that are told one by one."""
 _NUMBER = re.compile(r"\d+")
-_SLICE = 100
+_SLICE = 25
 
 
 def watch_lock_path(log: str) -> str | None:
@@ -133,7 +133,7 @@ class Watcher:
         self._told = True  # the reading is: what it says is out
         self._known: tuple[int, Known] | None = None
         self._broken: NewsreelError | None = None  # why what it says now cannot be read
-        self._missing: dict[str, datetime] = {}  # what it lacks, and since when
+        self._doubtful: dict[str, datetime] = {}  # what it lacks or has taken back, and since when
         self._due: datetime | None = None
         self._complaint = ""
         self._doubted: set[tuple[str, str]] = set()
@@ -175,7 +175,7 @@ class Watcher:
     def _rest(self, now: datetime, chance: float) -> float:
         """Tell how long nothing is to be done."""
         if self._origin.local:
-            wait = min(self._poll, SETTLE.total_seconds()) if self._missing else self._poll
+            wait = min(self._poll, SETTLE.total_seconds()) if self._doubtful else self._poll
         else:
             wait = max(self._poll, self._origin.rest) * (1 + SPREAD * chance)
         if self._due is not None:
@@ -186,8 +186,9 @@ class Watcher:
 
     async def _read(self, got: Got, now: datetime) -> None:
         """Read what was got, in a thread: the heart of the loop must go on beating."""
-        # A page that fails in the dress of another format is not to be read in that.
-        form = self._wanted.form or (self._reading.format if self._reading is not None else None)
+        form = self._wanted.form
+        if form is None and self._reading is not None and not self._origin.local:
+            form = self._reading.format  # a page that fails in the dress of another format is not to be read in that
         options = replace(self._wanted.options, file_time=got.moment or now)
         self._broken = None
         try:
@@ -235,14 +236,14 @@ class Watcher:
         """
         reading = self._reading
         due = self._due is not None and self._due <= now()
-        if reading is None or (self._told and not self._missing and not due):
+        if reading is None or (self._told and not self._doubtful and not due):
             return
         moment = now()
-        missed = frozenset(slug for slug, since in self._missing.items() if moment - since >= SETTLE)
+        doubted = frozenset(slug for slug, since in self._doubtful.items() if moment - since >= SETTLE)
         while True:
             head, known = await self._find()
             reach = self._reach(reading)
-            found = await asyncio.to_thread(difference, known, reading, moment, reach=reach, missed=missed)
+            found = await asyncio.to_thread(difference, known, reading, moment, reach=reach, doubted=doubted)
             self._doubt(found.doubts)
             try:
                 head = await self._publish(found.changes, now, head)
@@ -251,11 +252,10 @@ class Watcher:
             self._known = head, found.known
             break
         self._told, self._due = True, found.due
-        self._missing = {slug: self._missing.get(slug, moment) for slug in found.missing}
+        self._doubtful = {slug: self._doubtful.get(slug, moment) for slug in found.doubtful}
 
     async def _publish(self, changes: tuple[Change, ...], now: Callable[[], datetime], head: int) -> int:
         """Publish in groups; give the log's head."""
-        self._known = None
         for first in range(0, len(changes), GROUP):
             head = await self._desk.tell(changes[first : first + GROUP], now(), head)
         return head
@@ -289,7 +289,8 @@ class Watcher:
                         gone[filed.slug] = last.post if last is not None else None
                 await asyncio.sleep(0)
             if head == shelf.head:
-                return head, Known(out, gone, frozenset(others))
+                before = self._known[1].before if self._known is not None else {}
+                return head, Known(out, gone, frozenset(others), before)
 
     # Telling people.
 
