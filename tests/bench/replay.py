@@ -1,10 +1,11 @@
 """How exact a replay is: every cue once, in order, at its time; and how soon a long one starts.
 
-Four parts, each printing lines of JSON. *Start*: a reel of so many cues is laid out and opened, on a new log and on one
+Six parts, each printing lines of JSON. *Start*: a reel of so many cues is laid out and opened, on a new log and on one
 that holds all of it. *Simulated*: at speeds from 1 to 100,000 the conductor is woken when it asked to be, or late by
 chance, through as much wall-clock time as it takes; lateness is against the ideal moment, ``anchor + elapsed / speed``.
 *Real*: the true loop, alarm and clock at several rates; lateness runs to the moment at which the log has the cue.
-*Stalled*: the loop is held up for 3 s on purpose. *Busy*: it is never idle, as with thousands of readers.
+*Disk*: what one ``fdatasync`` costs where the log lies; no durable release can be sooner. *Stalled*: the loop is held
+up for 3 s on purpose. *Busy*: it is never idle, as with thousands of readers.
 """
 
 from __future__ import annotations
@@ -12,16 +13,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import random
 import statistics
 import sys
+import tempfile
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from publisher.log.opening import open_store
+from publisher.log.opening import log_path, open_store
 from publisher.reel import Reel
 from publisher.replay.alarm import SchedulerAlarm, SteadyTime
 from publisher.replay.conductor import Conductor
@@ -40,6 +44,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SPEEDS = (1.0, 60.0, 3_600.0, 100_000.0)
 STALL_SECONDS = 3.0
 BUSY_SECONDS = 0.002
+SYNCS, PAGE = 300, 4096
 
 
 def posts_at(offsets: Sequence[float]) -> list[PostEvent]:
@@ -96,7 +101,7 @@ def lateness(reel: Reel, taken: list[tuple[str, datetime]], anchor: datetime, sp
         (moment - anchor).total_seconds() * 1000 - cue.elapsed / speed * 1000
         for (_, moment), cue in zip(taken, reel.cues, strict=True)
     )
-    cuts = statistics.quantiles(late, n=100) if len(late) > 1 else late * 99
+    cuts = statistics.quantiles(late, n=100, method="inclusive") if len(late) > 1 else late * 99
     return {
         "p50 ms": round(cuts[49], 3),
         "p99 ms": round(cuts[98], 3),
@@ -147,6 +152,22 @@ async def simulated(reel: Reel, speed: float, *, late_by: float, seed: int) -> d
     return {"speed": speed, "late by s": late_by, "wakes": wakes, "hours": hours} | lateness(
         reel, log.taken, NOW, speed
     )
+
+
+def disk(folder: Path) -> dict[str, Any]:
+    """Measure what it costs to make one page durable, one at a time, in a file that does not grow."""
+    late = []
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(bytes(SYNCS * PAGE))
+        os.fsync(file.fileno())
+        for number in range(SYNCS):
+            os.pwrite(file.fileno(), b"x" * PAGE, number * PAGE)
+            begun = time.perf_counter()
+            os.fdatasync(file.fileno())
+            late.append((time.perf_counter() - begun) * 1000)
+            time.sleep(0.005)
+    cuts = statistics.quantiles(late, n=100, method="inclusive")
+    return {"p50 ms": round(cuts[49], 3), "p99 ms": round(cuts[98], 3), "max ms": round(max(late), 3)}
 
 
 async def _work() -> None:
@@ -211,6 +232,9 @@ def main() -> None:
     for speed in SPEEDS:
         say("simulated", asyncio.run(simulated(reel, speed, late_by=0.0, seed=3)))
     say("simulated", asyncio.run(simulated(reel, 3_600.0, late_by=2.0, seed=4)))
+    path = log_path(chosen.log)
+    if path is not None:
+        say("disk", disk(Path(path).absolute().parent))
     for rate in (10, 100, 1_000):
         say("real", asyncio.run(real(rate, chosen.seconds, chosen.log)))
     say("busy", asyncio.run(real(100, chosen.seconds, chosen.log, busy=True)))
