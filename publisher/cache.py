@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -45,6 +48,11 @@ class Cache(Generic[K, V]):
         """Keep a value no longer."""
         _, size = self._kept.pop(key, (None, 0))
         self._size -= size
+
+    def made(self, key: K, make: Callable[[], V], size: Callable[[V], int]) -> V:
+        """Give a value, which is made where it is not here."""
+        value = self.get(key)
+        return self.put(key, made := make(), size(made)) if value is None else value
 
     def clear(self) -> None:
         """Forget all."""

@@ -27,3 +27,10 @@ def test_the_newest_is_kept_however_large_it_is_and_one_put_again_counts_once():
     assert [cache.get(key) for key in ("large", "other", "third")] == [None, 4, 5]
     cache.clear()
     assert (cache.get("other"), len(cache)) == (None, 0)
+
+
+def test_what_is_not_there_is_made_once():
+    cache, made = Cache(100), []
+    for _ in range(3):
+        assert cache.made("a", lambda: made.append(1) or "value", len) == "value"
+    assert made == [1]

@@ -24,6 +24,10 @@ class Form:
         """Give some text of the stream in this form; nothing is nothing."""
         return self.framed(deflate(text) if self.gzip else text) if text else b""
 
+    def briefly(self, text: bytes) -> bytes:
+        """Give a little text for one reader in this form: to compress it would cost more than it saves."""
+        return self.framed(stored(text) if self.gzip else text)
+
     def framed(self, body: bytes) -> bytes:
         """Frame what is compressed already, or need not be."""
         return chunk(body) if self.chunked and body else body

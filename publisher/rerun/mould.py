@@ -155,13 +155,12 @@ class Moulds:
 
     def get(self, history: History, seq: int, address: Address) -> Mould:
         """Give the mould of an event that is on the timeline."""
-        key = (history.take, seq)
-        mould = self._made.get(key)
+        mould = self._made.get((history.take, seq))
         if mould is None:
             filed = history.event(seq)
             before = history.find(filed.slug, seq - 1) if filed.seq != filed.first_seq else None
             mould = Mould(filed, before, address)
-            self._made.put(key, mould, mould.size)
+            self._made.put((history.take, seq), mould, mould.size)
         return mould
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
@@ -76,6 +77,19 @@ class Playback:
             self.epoch.encode(),
             str(rerun.speed).encode(),
         )
+
+    def renewed(self, ground: Ground, axis: Axis) -> Playback:
+        """Give the same as its channel stands now, with another epoch if what was shown counts no more.
+
+        Raises:
+            RerunError: as when it was made.
+        """
+        if ground.facts != self.ground.facts:
+            return Playback(ground, self.rerun, axis, self._moulds)
+        playback = copy(self)
+        playback.ground = ground
+        playback.timetable = Timetable(self.rerun, axis, ground.first, finished=ground.finished)
+        return playback
 
     # When.
 

@@ -10,7 +10,7 @@ import asyncio
 import heapq
 import random
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -34,12 +34,14 @@ if TYPE_CHECKING:
     from publisher.channel import Channel
     from publisher.editions import Edition
     from publisher.rerun.rerun import Rerun
-    from shared.event import Logged
+    from shared.event import Logged, ResetReason
 
-AXES = 16
-"""Axes kept, at 8 bytes an event: readers choose ``max_gap``, so there is no end of them."""
+AXIS_BYTES = 16 * 1024 * 1024
+"""Bytes of axes kept, 8 an event: readers choose ``max_gap``, so there is no end of them."""
 EDITION_BYTES = 16 * 1024 * 1024
 """Bytes of rendered documents kept, of all reruns together."""
+GIVEN_BYTES = 8 * 1024 * 1024
+"""Bytes kept of what viewers were given last, for others who watch the same."""
 TURN_SECONDS = 0.01
 """How long reruns may hold the loop before others have their turn."""
 TICK_SECONDS = 0.02
@@ -47,6 +49,8 @@ TICK_SECONDS = 0.02
 SWEEP_SECONDS = 5.0
 """Time between two looks at who refuses or has watched long enough. It is also the longest sleep: the timer counts by
 another clock than the one that tells what is due."""
+
+AT_ONCE = 0  # a moment that is past
 
 
 class Reruns:
@@ -64,9 +68,9 @@ class Reruns:
         self._closed = False
         self._moulds = Moulds()
         self._grounds: dict[str, Ground] = {}
-        self._axes: OrderedDict[tuple[int, timedelta | None], Axis] = OrderedDict()
+        self._axes: Cache[tuple[int, timedelta | None], Axis] = Cache(AXIS_BYTES)
         self._editions: Cache[tuple[object, ...], Edition] = Cache(EDITION_BYTES)
-        self._given = Given()
+        self._given = Given(GIVEN_BYTES)
         self._shows: dict[str, dict[Rerun, Show]] = {}
         self._heap: list[tuple[int, int, Show]] = []  # when to look at it, a number, it
         self._wakes: dict[Show, int] = {}  # the number of its entry; others of it are dead
@@ -84,28 +88,25 @@ class Reruns:
 
     def playback(self, channel: Channel, rerun: Rerun) -> Playback:
         """Give a rerun as its channel stands. Raises RerunError."""
-        ground = self._grounds.get(channel.name)
-        if ground is None or ground.filed != channel.press.shelf.head:
-            ground = self._grounds[channel.name] = Ground.of(channel)
+        ground = self._ground(channel)
         return Playback(ground, rerun, self._axis(ground, rerun.max_gap), self._moulds)
 
     def edition(self, key: tuple[object, ...], make: Callable[[], Edition]) -> Edition:
         """Give a document by a key that names all that it depends on; made on the first ask."""
-        edition = self._editions.get(key)
-        if edition is None:
-            edition = make()
-            self._editions.put(key, edition, 2 * len(edition.body))  # as it is, and compressed
-        return edition
+        return self._editions.made(key, make, lambda edition: 2 * len(edition.body))  # as it is, and compressed
+
+    def _ground(self, channel: Channel) -> Ground:
+        ground = self._grounds.get(channel.name)
+        if ground is None or ground.filed != channel.press.shelf.head:
+            ground = self._grounds[channel.name] = Ground.of(channel)
+        return ground
 
     def _axis(self, ground: Ground, max_gap: timedelta | None) -> Axis:
         key = (ground.history.take, max_gap)
         axis, times = self._axes.get(key), ground.line.times
         if axis is None or axis.times is not times:  # a withdrawal makes a new timeline
-            axis = self._axes[key] = Axis(times, max_gap)
-        self._axes.move_to_end(key)
-        if len(self._axes) > AXES:
-            self._axes.popitem(last=False)
-        return axis.grown()
+            axis = Axis(times, max_gap)
+        return self._axes.put(key, axis.grown(), 8 * len(times))
 
     # Those who watch.
 
@@ -128,16 +129,16 @@ class Reruns:
         show = viewer.show = shows.setdefault(playback.rerun, viewer.show)
         show.viewers.add(viewer)
         viewer.stage = self
-        viewer.owed = viewer.outlet.form.of(encode_retry(retry))
+        viewer.owed = viewer.outlet.form.briefly(encode_retry(retry))
         if self.life:  # not all to the end: they would come back together
             viewer.expires = time.monotonic() + self.life * random.uniform(0.8, 1)  # noqa: S311 no secret
         if self._closed:
             self._dismiss(viewer, "end")
             return
         now = self._moment()
-        if self._renew(show, (), now):
+        if self._renew(show, now):
             if show not in self._wakes:
-                self._schedule(show, now)  # finds out when to look at it
+                self._schedule(show, AT_ONCE)
             self.bring(viewer)
 
     def bring(self, viewer: Viewer) -> None:
@@ -169,34 +170,36 @@ class Reruns:
 
     def pressed(self, channel: Channel, batch: Sequence[Logged]) -> None:
         """Take note of what a channel has just filed."""
-        shows = self._shows.get(channel.name)
-        if not shows:
-            return
-        turned = any(_turns(logged) for logged in batch)
-        now = self._moment()
-        for show in list(shows.values()):
-            if (turned or show.coming is None) and self._renew(show, batch, now):
-                self._schedule(show, now)
+        turned = any(map(_turns, batch))
+        for show in self._shows.get(channel.name, {}).values():
+            if turned or show.coming is None:
+                self._schedule(show, AT_ONCE)
 
-    def _renew(self, show: Show, batch: Sequence[Logged], now: int) -> bool:
-        """Take the playback anew if its channel has filed something since; tell whether there still is one."""
-        known = show.playback
-        if known.ground.filed == known.channel.press.shelf.head:
+    def _renew(self, show: Show, now: int) -> bool:
+        """Take the playback anew if its channel has filed something since; tell whether there still is one.
+
+        Whoever uses a show does this first, so that nothing that was withdrawn is shown again.
+        """
+        before, shelf = show.playback, show.playback.channel.press.shelf
+        if before.ground.filed == shelf.head:
             return True
+        ground = self._ground(before.channel)
         try:
-            playback = self.playback(known.channel, known.rerun)
+            playback = before.renewed(ground, self._axis(ground, before.rerun.max_gap))
         except RerunError:  # the place at which it began is none any more; who comes back is told so
             for viewer in list(show.viewers):
                 self._dismiss(viewer, "moved")
             return False
-        if playback.epoch == known.epoch:
+        if playback.epoch == before.epoch:
             show.playback = playback
             return True
         show.begin(playback, now)
-        reasons = [logged.event.reason for logged in batch if isinstance(logged.event, ResetEvent)]
+        reason: ResetReason = "epoch"
+        if shelf.last_reset is not None and shelf.last_reset[0] > before.ground.filed:
+            reason = shelf.last_reset[1].reason
         for viewer in show.viewers:
             if viewer.epoch:
-                viewer.reason = reasons[-1] if reasons else "epoch"
+                viewer.reason = reason
             self.bring(viewer)
         return True
 
@@ -288,7 +291,7 @@ class Reruns:
         while self._waiting and time.monotonic() < enough:
             viewer = self._waiting.popleft()
             viewer.waits = False
-            if viewer.stage is not None and viewer.show.give(viewer, now):
+            if viewer.stage is not None and self._renew(viewer.show, now) and viewer.show.give(viewer, now):
                 self.bring(viewer)
         while self._chores and time.monotonic() < enough:
             if next(self._chores[0], self) is self:
@@ -301,7 +304,7 @@ class Reruns:
 
     def _advance(self, show: Show, now: int) -> None:
         """Have all who watch a show given what is due, in their turn."""
-        if self._renew(show, (), now):
+        if self._renew(show, now):
             wake = show.advance(now)
             if wake is not None:
                 self._sleep(show, wake)
@@ -320,7 +323,7 @@ class Reruns:
             elif viewer.expires < moment:
                 self._dismiss(viewer, "life")
             elif beat:
-                outlet.send(outlet.form.of(HEARTBEAT))
+                outlet.send(outlet.form.briefly(HEARTBEAT))
             yield
 
 

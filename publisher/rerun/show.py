@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from publisher.rerun.playback import Playback
     from shared.event import ClockState, Position, ResetReason
 
-GIVEN_BYTES = 8 * 1024 * 1024
-"""Bytes kept of what viewers were given last, of all shows together: those who watch the same share them."""
+Given = Cache[tuple[object, ...], tuple[bytes, int]]
+"""What viewers were given last, of all shows: bytes and the place after them, by all that they depend on."""
 
 
 class Stage(Protocol):
@@ -84,21 +84,6 @@ class Viewer:
             self.stage.leave(self)
 
 
-class Given:
-    """What viewers were given last, of all shows: encoded once for those who watch the same."""
-
-    def __init__(self) -> None:
-        self._kept: Cache[tuple[object, ...], tuple[bytes, int]] = Cache(GIVEN_BYTES)
-
-    def get(self, key: tuple[object, ...], make: Callable[[], tuple[bytes, int]]) -> tuple[bytes, int]:
-        """Give bytes and the place after them, by all that they depend on; made on the first ask."""
-        known = self._kept.get(key)
-        if known is None:
-            known = make()
-            self._kept.put(key, known, len(known[0]) + 500)
-        return known
-
-
 class Show:
     """One rerun that is watched. Moments are told in microseconds since 1970.
 
@@ -148,7 +133,7 @@ class Show:
             data = data + piece if data else piece
         if viewer.told != self.state and viewer.place >= self.place:
             viewer.told = self.state
-            data += outlet.form.of(encode_frame("clock", playback.clock(now, self.state).to_json()))
+            data += outlet.form.briefly(encode_frame("clock", playback.clock(now, self.state).to_json()))
         return (not data or outlet.send(data)) and viewer.place < self.place
 
     def _piece(self, viewer: Viewer) -> tuple[bytes, int]:
@@ -157,7 +142,7 @@ class Show:
         if len(self.viewers) == 1:
             return self._encoded(after, upto, sieve, form)
         key = self.playback.epoch, after, upto, sieve, form
-        return self._given.get(key, lambda: self._encoded(after, upto, sieve, form))
+        return self._given.made(key, lambda: self._encoded(after, upto, sieve, form), _size)
 
     def _encoded(self, after: int, upto: int, sieve: Sieve | None, form: Form) -> tuple[bytes, int]:
         text, place = self.playback.frames(after, upto, sieve, gzip=form.gzip)
@@ -170,4 +155,9 @@ class Show:
             showing = Showing(self.playback, now, self.place, bare=True)
             return form.framed(showing.reset_frame(viewer.reason, tag, gzip=form.gzip)), self.place
 
-        return self._given.get((self.playback.epoch, self.place, self.state, viewer.reason, tag, form), made)[0]
+        key = self.playback.epoch, self.place, self.state, viewer.reason, tag, form
+        return self._given.made(key, made, _size)[0]
+
+
+def _size(piece: tuple[bytes, int]) -> int:
+    return len(piece[0]) + 500

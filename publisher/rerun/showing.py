@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from publisher.fanout import deflate
+from publisher.fanout import deflate, stored
 from publisher.library import Past
 from publisher.library.history import microseconds
 from publisher.projection import Projection
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from shared.wire import Clock
 
 _ITEMS_END = b"]}" + FRAME_END
+_BRIEF_BYTES = 4_096  # what is no longer is not worth compressing for one reader
 
 
 class Showing(Scene):
@@ -116,8 +117,9 @@ class Showing(Scene):
             filed = [one for one in filed if one.post is not None and tag in one.post.tags]
             snapshot = replace(snapshot, posts=tuple(one.post for one in filed if one.post is not None))
         empty = encode_frame("reset", reset_document(snapshot, reason, ()), str(snapshot.position))
-        around = empty.removesuffix(_ITEMS_END), _ITEMS_END
-        head, end = map(deflate, around) if gzip else around
+        head, end = empty.removesuffix(_ITEMS_END), _ITEMS_END
+        if gzip:
+            head, end = (deflate if len(head) > _BRIEF_BYTES else stored)(head), stored(end)
         items = [self._playback.item(one.seq, b"," if at else b"", gzip=gzip) for at, one in enumerate(filed)]
         return b"".join([head, *items, end])
 

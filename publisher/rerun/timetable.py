@@ -11,6 +11,8 @@ from array import array
 from bisect import bisect_left, bisect_right
 from datetime import timedelta
 from fractions import Fraction
+from itertools import accumulate, islice, repeat
+from operator import sub
 from typing import TYPE_CHECKING
 
 from publisher.library.history import microseconds
@@ -40,10 +42,14 @@ class Axis:
 
     def grown(self) -> Axis:
         """Reckon what was appended to the timeline since."""
-        times, elapsed, cap = self.times, self.elapsed, self.max_gap
-        for place in range(len(elapsed), len(times)):
-            gap = times[place] - times[place - 1] if place else 0
-            elapsed.append((elapsed[-1] if elapsed else 0) + (gap if cap is None else min(gap, cap)))
+        times, known = self.times, len(self.elapsed)
+        if times and not known:
+            self.elapsed.append(0)
+            known = 1
+        if known < len(times):
+            gaps = map(sub, times[known:], times[known - 1 : -1])
+            shortened = gaps if self.max_gap is None else map(min, gaps, repeat(self.max_gap))
+            self.elapsed.extend(islice(accumulate(shortened, initial=self.elapsed[-1]), 1, None))
         return self
 
     def elapsed_at(self, time: int) -> int:

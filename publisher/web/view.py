@@ -100,8 +100,8 @@ def _rerun(channel: Channel, rerun: Rerun, reruns: Reruns, now: datetime) -> Vie
     playback, moment = reruns.playback(channel, rerun), microseconds(now)
     showing = Showing(playback, moment)
     facts = (channel.name, playback.epoch, showing.view.head, showing.state)
-    bare = Showing(playback, moment, bare=True)
-    return _kept(showing, facts, reruns, playback.max_age(moment), {"feed.json": bare.json_feed})
+    cast = {"feed.json": lambda: Showing(playback, moment, bare=True).json_feed()}
+    return _kept(showing, facts, reruns, playback.max_age(moment), cast)
 
 
 def _as_of(channel: Channel, scene: AsOf, reruns: Reruns) -> View:

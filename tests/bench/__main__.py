@@ -42,7 +42,7 @@ BENCHES = {
     "restart": Bench("resilience", ("restart",), ("--times", "1", "--readers", "500")),
     "stalled": Bench("resilience", ("stalled",), ("--times", "1", "--readers", "200", "--seconds", "5")),
     "behind": Bench("resilience", ("behind",), ("--times", "1", "--events", "5000")),
-    "reruns": Bench("reruns", short=("--readers", "200", "--events", "10")),
+    "reruns": Bench("reruns", short=("--readers", "200", "--events", "8")),
     "soak": Bench("soak", short=("--readers", "100", "--seconds", "15")),
 }
 

@@ -1,7 +1,9 @@
-"""What a rerun costs: as many reruns with different starts as readers of one stream, each told as many events.
+"""What a rerun costs: as many reruns as readers of one stream, each told as many events.
 
 The server runs in this process, whose CPU time is measured; the readers run in another. Printed are the CPU time a
-delivery and the memory a reader, both ways, and their ratio. Nothing is measured of reruns that are over: none is left.
+delivery and a join, and the memory a reader, of the stream, of reruns with different starts and of one that all watch,
+without compression and with it; and what a delivery costs in units of the stream's. Nothing is measured of reruns that
+are over: none is left.
 """
 
 from __future__ import annotations
@@ -9,12 +11,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import resource
+import os
 import subprocess
 import sys
 import time
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -28,6 +31,7 @@ from publisher.scene import Billing
 from publisher.web.site import Site
 from shared.event import PostEvent
 from shared.post import Author, Post, PostFacts
+from tests.bench import machine
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -35,23 +39,29 @@ if TYPE_CHECKING:
 DAY = datetime(2023, 2, 1, 12, tzinfo=UTC)
 SPEED = 1
 READERS = """
-import selectors, socket, sys
-port, count, events = map(int, sys.argv[1:4])
+import selectors, socket, sys, zlib
+port, count, events, coding = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 paths = [line.rstrip("\\n") for line in sys.stdin.buffer.read().decode().split("\\n") if line]
-poll, told, joined = selectors.DefaultSelector(), 0, 0
+poll, told = selectors.DefaultSelector(), 0
+def plain(inflate, data):
+    return inflate.decompress(data) if coding == "gzip" else data
 for path in paths:
     sock = socket.create_connection(("127.0.0.1", port))
-    sock.sendall(f"GET {path} HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n".encode())
+    sock.sendall(f"GET {path} HTTP/1.0\\r\\nHost: x\\r\\nAccept-Encoding: {coding}\\r\\n\\r\\n".encode())
     head = b""
-    while b"event: reset" not in head:
+    while b"\\r\\n\\r\\n" not in head:
         head += sock.recv(65536)
+    inflate = zlib.decompressobj(31)
+    text = plain(inflate, head.partition(b"\\r\\n\\r\\n")[2])
+    while b"event: reset" not in text:
+        text += plain(inflate, sock.recv(65536))
     sock.setblocking(False)
-    poll.register(sock, selectors.EVENT_READ)
-    told += head.count(b"event: post")
+    poll.register(sock, selectors.EVENT_READ, inflate)
+    told += text.count(b"event: post")
 print("joined", flush=True)
 while told < count * events:
     for key, _ in poll.select(30) or sys.exit("silence"):
-        told += key.fileobj.recv(1 << 18).count(b"event: post")
+        told += plain(key.data, key.fileobj.recv(1 << 18)).count(b"event: post")
 print("told", told, flush=True)
 sys.stdin.close()
 """
@@ -95,10 +105,10 @@ async def serving() -> AsyncGenerator[tuple[Channel, Site, int]]:
         await store.close()
 
 
-async def read(port: int, paths: list[str], events: int) -> asyncio.subprocess.Process:
+async def read(port: int, paths: list[str], events: int, coding: str) -> asyncio.subprocess.Process:
     """Start the readers, and wait until all have joined."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", READERS, str(port), str(len(paths)), str(events),
+        sys.executable, "-c", READERS, str(port), str(len(paths)), str(events), coding,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip
     process.stdin.write("\n".join(paths).encode())
@@ -114,13 +124,13 @@ async def append(channel: Channel, first: int, events: int) -> None:
     await channel.log.append(drafts)
 
 
-async def stream(readers: int, events: int) -> tuple[float, float, float]:
+async def stream(readers: int, events: int, coding: str) -> tuple[float, float, float]:
     """Measure readers of the channel's stream; give CPU seconds to join, CPU seconds a delivery, KB a reader."""
     async with serving() as (channel, _, port):
         await append(channel, 0, 1)
         await asyncio.sleep(0.2)
         joining, before = time.process_time(), memory()
-        process = await read(port, ["/harbour/events"] * readers, events)
+        process = await read(port, ["/harbour/events"] * readers, events, coding)
         joining, held = time.process_time() - joining, memory() - before
         used = time.process_time()
         for number in range(events):
@@ -129,20 +139,22 @@ async def stream(readers: int, events: int) -> tuple[float, float, float]:
         await process.stdout.readline()
         used = time.process_time() - used
         await process.wait()
-        return joining, used / (readers * events), held / readers
+        return joining, used / (readers * events), held
 
 
-async def reruns(readers: int, events: int) -> tuple[float, float, float]:
-    """Measure the same of reruns, each with a start of its own."""
+async def reruns(readers: int, events: int, coding: str, *, starts: int) -> tuple[float, float, float]:
+    """Measure the same of reruns, which have so many different starts."""
     async with serving() as (channel, site, port):
         await append(channel, 0, events + 1)
         await asyncio.sleep(0.5)
         channel.press.shelf.history.timeline()
         begin = datetime.now(UTC) + timedelta(seconds=3 + readers / 200)
-        starts = [begin + number * timedelta(seconds=0.25 / SPEED) / readers for number in range(readers)]
-        paths = [f"/harbour/events?rerun={start.isoformat().replace('+00:00', 'Z')}&speed={SPEED}" for start in starts]
+        moments = [begin + (number % starts) * timedelta(seconds=0.25 / SPEED) / starts for number in range(readers)]
+        paths = [
+            f"/harbour/events?rerun={moment.isoformat().replace('+00:00', 'Z')}&speed={SPEED}" for moment in moments
+        ]
         joining, before = time.process_time(), memory()
-        process = await read(port, paths, events + 1)
+        process = await read(port, paths, events + 1, coding)
         joining, held = time.process_time() - joining, memory() - before
         used = time.process_time()
         await process.stdout.readline()
@@ -150,13 +162,13 @@ async def reruns(readers: int, events: int) -> tuple[float, float, float]:
         await process.wait()
         await asyncio.sleep(1)
         assert not site.reruns.viewers
-        return joining, used / (readers * (events + 1)), held / readers
+        return joining, used / (readers * (events + 1)), held
 
 
 def memory() -> float:
-    """Tell the process's largest resident set, in KB."""
+    """Tell what this process holds of the machine's memory, in KB."""
     gc.collect()
-    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    return machine.memory([os.getpid()]) / 1024
 
 
 def main() -> None:
@@ -165,16 +177,21 @@ def main() -> None:
     options.add_argument("--readers", type=int, default=1000)
     options.add_argument("--events", type=int, default=40)
     given = options.parse_args()
-    found = {}
-    for name, measure in (("stream", stream), ("reruns", reruns)):
-        joining, delivery, held = found[name] = asyncio.run(measure(given.readers, given.events))
-        print(
-            f"{name:7} {given.readers:,} readers, {given.events} events: {delivery * 1e6:6.1f} µs CPU a delivery, "
-            f"{joining / given.readers * 1e6:7.0f} µs a join, {held:5.1f} KB a reader",
-            flush=True,
-        )
-    ratio = found["reruns"][1] / found["stream"][1]
-    print(f"a rerun's delivery costs {ratio:.2f} times that of a reader of the stream")
+    for coding in ("identity", "gzip"):
+        of_the_stream = 0.0
+        for name, measure in (
+            ("stream", stream),
+            ("reruns", partial(reruns, starts=given.readers)),
+            ("one rerun", partial(reruns, starts=1)),
+        ):
+            joining, delivery, held = asyncio.run(measure(given.readers, given.events, coding))
+            of_the_stream = of_the_stream or delivery
+            print(
+                f"{name:9} {coding:8} {given.readers:,} readers, {given.events} events: {delivery * 1e6:5.1f} µs CPU a "
+                f"delivery ({delivery / of_the_stream:.2f}), {joining / given.readers * 1e6:5.0f} µs a join, "
+                f"{held / given.readers:5.1f} KB a reader",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":
