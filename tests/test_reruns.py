@@ -18,8 +18,11 @@ import pytest
 from aiohttp import ClientSession
 from channels import NOW, open_room
 from making import FIRST, make_post
+from test_no_leak import reading
 from test_stream import soon
 
+from publisher.app import Server
+from publisher.config import arguments
 from publisher.editions import PRINTINGS
 from publisher.library.history import EPOCH, microseconds
 from publisher.rerun import reruns as reruns_module
@@ -28,6 +31,7 @@ from publisher.rerun.rerun import Rerun
 from publisher.rerun.reruns import Reruns
 from publisher.rerun.show import Show, Viewer
 from publisher.rerun.showing import AsOf, Showing
+from publisher.token import Token
 from publisher.when import When
 from shared.event import DeleteEvent, PostEvent, UpdateEvent
 from shared.post import encode_json
@@ -655,6 +659,33 @@ async def test_those_who_join_the_same_rerun_share_what_they_begin_with(monkeypa
             await watcher.heard("clock")
             await agree(room, asked, watcher)
         assert len(made) <= 2  # the first of all was alone, so there was nobody to share with
+
+
+async def test_reruns_of_two_channels_that_ask_alike_share_nothing():
+    events = {name: [PostEvent(post=make_post(f"{name}-{n}", n)) for n in range(5)] for name in ("harbour", "market")}
+    table = {
+        "server": {"port": 0},
+        "log": {"url": "memory:"},
+        "channels": {name: {"mode": "archive", "source": "page.txt"} for name in events},
+    }
+    server = Server(arguments(table, "test"), {name: reading(told) for name, told in events.items()}, Token("s3cret"))
+    await server.start()
+    try:
+        async with ClientSession() as session:
+            answers = {
+                (name, n): await session.get(f"{server.local_url}/{name}/events{query(NOW, speed=1000)}")
+                for n in range(3)
+                for name in events
+            }
+            for (name, _), answer in answers.items():
+                told = b""
+                while b"event: clock" not in told:
+                    told += await answer.content.readany()
+                told = told.decode()
+                assert all((f"{one}-{n}" in told) == (one == name) for one in events for n in range(5))
+                answer.close()
+    finally:
+        await server.stop()
 
 
 def kept():

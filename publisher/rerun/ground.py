@@ -61,7 +61,7 @@ class Ground:
         first: story time of the first event; None before any.
         withdrawn: when a post was last withdrawn; None if none was.
         finished: nothing will ever follow.
-        facts: other facts, another history: what was shown counts no more.
+        facts: other facts, another history: what was shown counts no more, and nothing of it is anybody else's.
     """
 
     channel: Channel
@@ -90,7 +90,7 @@ class Ground:
             history.event(line.seqs[0]).story_time if line.seqs else None,
             withdrawal[1] if withdrawal else None,
             channel.finished,
-            (channel.log.epoch, reset[0] if reset else 0, withdrawal[0] if withdrawal else 0, shelf.lost),
+            (channel.name, channel.log.epoch, *(mark[0] if mark else 0 for mark in (reset, withdrawal)), shelf.lost),
         )
 
     def stood(self, seq: int) -> Stood:

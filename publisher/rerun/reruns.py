@@ -93,7 +93,7 @@ class Reruns:
 
     def edition(self, key: tuple[object, ...], make: Callable[[], Edition]) -> Edition:
         """Give a document by a key that names all that it depends on; made on the first ask."""
-        return self._editions.made(key, make, lambda edition: 2 * len(edition.body))  # as it is, and compressed
+        return self._editions.made(key, make, lambda edition: edition.kept_bytes)
 
     def _ground(self, channel: Channel) -> Ground:
         ground = self._grounds.get(channel.name)
