@@ -339,7 +339,7 @@ async def test_a_permalink_that_is_open_too_early_is_found(monkeypatch):
     def early(self, slug):
         known = find(self, slug)
         if known is None and slug in events:
-            return replace(self.window(1)[0], slug=slug, post=events[slug].post)
+            return replace(self.window(1)[0], slug=slug, seq=self.head + 1, post=events[slug].post)
         return known
 
     monkeypatch.setattr(Shelf, "find", early)

@@ -554,6 +554,18 @@ async def test_a_rerun_from_the_middle_of_a_story_that_is_moved_ends_as_there_is
         assert (await room.get(f"events{asked}"))[0] == 400
 
 
+async def test_a_channel_that_is_renamed_is_so_in_its_reruns():
+    async with open_room(mode="live", timestamps="original") as room:
+        await room.post("a")
+        asked = query(NOW, speed=1)
+        for title in ("Storm", "Storm over the harbour"):
+            room.press.rename(title, "en", NOW + timedelta(seconds=1))
+            assert json.loads(await room.body(f"feed.json{asked}"))["title"] == f"{title} (rerun)"
+            async with Watcher(room, asked) as watcher:
+                await watcher.heard("clock")
+                assert json.loads(watcher.frames[0].data)["title"] == f"{title} (rerun)"
+
+
 async def test_what_was_withdrawn_vanishes_from_a_rerun_that_is_watched():
     async with archive(count=1) as (room, time):
         asked = query(time.moment - timedelta(hours=1))
@@ -636,7 +648,7 @@ class Both:
 )
 async def test_who_takes_gzip_is_told_the_same_to_the_byte(ago, parameters):
     async with archive(count=40) as (room, time), ClientSession(auto_decompress=False) as session:
-        big = "".join(f"<p>{n} % of what was said: ~blank-epoch~ ünd 100 %</p>" for n in range(300))
+        big = "".join(f"<p>{n} % of what was said, ünd 100 %</p>" for n in range(300))
         await room.say(PostEvent(post=make_post("big", 10_000, content_html=big)))
         url = f"{room.root}events{query(time.moment - timedelta(seconds=ago), **parameters)}"
         both = Both(*[await session.get(url, headers={"Accept-Encoding": coding}) for coding in ("identity", "gzip")])

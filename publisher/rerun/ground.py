@@ -56,7 +56,8 @@ class Ground:
 
     Attributes:
         filed: up to which event the channel was filed.
-        billing: how reruns are announced: as replays.
+        announced: how the channel is.
+        billing: how reruns are: as replays.
         line: what is out, in order; it grows.
         first: story time of the first event; None before any.
         withdrawn: when a post was last withdrawn; None if none was.
@@ -66,6 +67,7 @@ class Ground:
 
     channel: Channel
     filed: int
+    announced: Billing
     billing: Billing
     history: History
     line: Timeline
@@ -84,6 +86,7 @@ class Ground:
         return cls(
             channel,
             shelf.head,
+            channel.press.billing,
             replace(channel.press.billing, mode="replay"),
             history,
             line,
@@ -92,6 +95,12 @@ class Ground:
             channel.finished,
             (channel.name, channel.log.epoch, *(mark[0] if mark else 0 for mark in (reset, withdrawal)), shelf.lost),
         )
+
+    @property
+    def firm(self) -> bool:
+        """Tell whether it still is as it was looked up."""
+        press = self.channel.press
+        return self.filed == press.shelf.head and self.announced is press.billing
 
     def stood(self, seq: int) -> Stood:
         """Tell how the channel stood after an event."""

@@ -8,6 +8,7 @@ it anew would give; compressed it is somewhat larger, as what differs goes out a
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -38,11 +39,12 @@ Values = tuple[bytes, bytes, bytes, bytes, bytes, bytes]
 """What a rerun puts into an event's blanks: the query of its URLs, ids' prefix, epoch, speed, and when the post and its
 version are due."""
 
-# No text of a post holds these but on purpose, and then it garbles nothing but itself.
-_QUERY, _PREFIX, _EPOCH = "?~blank-query~", "~blank-prefix~", "~blank-epoch~"
-_FIRST, _RELEASED = datetime(2, 3, 4, 5, 6, 7, 123457, UTC), datetime(2, 3, 4, 5, 6, 7, 654321, UTC)
-_SPEED = 0.987654321234
-_BLANKS = [_QUERY, _PREFIX, _EPOCH, str(_SPEED), _FIRST.isoformat()[:-6] + "Z", _RELEASED.isoformat()[:-6] + "Z"]
+# Drawn anew by each process, so that no text of a post can hold them.
+_DRAWN = secrets.randbelow(10**5) + 1, secrets.randbelow(10**5) + 10**5 + 1, secrets.token_hex(8)
+_QUERY, _PREFIX, _EPOCH = f"?{_DRAWN[2]}-query", f"{_DRAWN[2]}-prefix", f"{_DRAWN[2]}-epoch"
+_FIRST, _RELEASED = (datetime(2, 3, 4, 5, 6, 7, number, UTC) for number in _DRAWN[:2])
+_SPEED = 0.1 + secrets.randbelow(10**15) / 10**16
+_BLANKS = [_QUERY, _PREFIX, _EPOCH, str(_SPEED), *(f"{moment.isoformat()[:-6]}Z" for moment in (_FIRST, _RELEASED))]
 _SPLIT = re.compile(b"(" + b"|".join(re.escape(blank.encode()) for blank in _BLANKS) + b")")
 _PLACE = {blank.encode(): place for place, blank in enumerate(_BLANKS)}
 _Pick = Callable[[tuple[bytes, ...]], tuple[bytes, ...]]

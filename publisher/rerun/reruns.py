@@ -97,7 +97,7 @@ class Reruns:
 
     def _ground(self, channel: Channel) -> Ground:
         ground = self._grounds.get(channel.name)
-        if ground is None or ground.filed != channel.press.shelf.head:
+        if ground is None or not ground.firm:
             ground = self._grounds[channel.name] = Ground.of(channel)
         return ground
 
@@ -180,10 +180,10 @@ class Reruns:
 
         Whoever uses a show does this first, so that nothing that was withdrawn is shown again.
         """
-        before, shelf = show.playback, show.playback.channel.press.shelf
-        if before.ground.filed == shelf.head:
+        before = show.playback
+        if before.ground.firm:
             return True
-        ground = self._ground(before.channel)
+        ground, shelf = self._ground(before.channel), before.channel.press.shelf
         try:
             playback = before.renewed(ground, self._axis(ground, before.rerun.max_gap))
         except RerunError:  # the place at which it began is none any more; who comes back is told so

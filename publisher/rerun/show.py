@@ -155,7 +155,7 @@ class Show:
             showing = Showing(self.playback, now, self.place, bare=True)
             return form.framed(showing.reset_frame(viewer.reason, tag, gzip=form.gzip)), self.place
 
-        key = self.playback.epoch, self.place, self.state, viewer.reason, tag, form
+        key = self.playback.epoch, self.playback.ground.billing, self.place, self.state, viewer.reason, tag, form
         return self._given.made(key, made, _size)[0]
 
 

@@ -99,7 +99,7 @@ def rerun_of(request: web.Request, channel: Channel, now: datetime) -> Rerun | N
 def _rerun(channel: Channel, rerun: Rerun, reruns: Reruns, now: datetime) -> View:
     playback, moment = reruns.playback(channel, rerun), microseconds(now)
     showing = Showing(playback, moment)
-    facts = (channel.name, playback.epoch, showing.view.head, showing.state)
+    facts = (playback.epoch, showing.billing, showing.view.head, showing.state)
     cast = {"feed.json": lambda: Showing(playback, moment, bare=True).json_feed()}
     return _kept(showing, facts, reruns, playback.max_age(moment), cast)
 
