@@ -42,7 +42,7 @@ AGAIN_SECONDS = 5
 WAITING_BYTES = 16 * 1024
 """Of an answer this much waits for the kernel to take it; who writes waits for less before there is more."""
 _SWEEP_SECONDS = 1.0
-_ENDING_SECONDS = 0.05
+_ENDING_SECONDS = 0.005
 
 Why = Literal["displaced", "refused", "stalled"]
 
@@ -215,6 +215,8 @@ class Client(web.RequestHandler):
         """Close once all is answered."""
         if self._waiter is not None and not self._waiter.done():
             self.force_close()
+        elif not self._messages:
+            self.close()  # what is being answered is the last
         elif self._socket is not None:
             asyncio.get_running_loop().call_later(_ENDING_SECONDS, self._end)
 
