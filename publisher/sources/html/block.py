@@ -13,7 +13,7 @@ from publisher.sources.html.moments import Clock, Instant, read_clock, read_inst
 from publisher.sources.html.update import Update
 from publisher.sources.html.values import authors_of
 from publisher.sources.html.words import UNSEEN
-from publisher.sources.transcript.furniture import is_control, is_key_event, is_pinned
+from publisher.sources.transcript.furniture import is_control, is_event_minute, is_key_event, is_pinned
 from shared.text import clean_line
 
 if TYPE_CHECKING:
@@ -54,6 +54,10 @@ _TOLD = (*HEADINGS, *_PROSE, "div", "span", "a")
 _SMALL = {"span", "div", "p", "a", "strong", "b", "em", "small", "li"}
 _LONGEST_HEADLINE = 300
 _LONGEST_TIME = 100
+_FIRST_OF_TWO = re.compile(
+    r"(?:<(?:div|li|article)\b[^<>]*>\s*)*<(?P<tag>span|p|div|strong|b)\b[^<>]*>\s*(?P<alone>[^<>]{1,8}?)\s*</(?P=tag)>"
+    r"\s*(?:<div\b[^<>]*>\s*)*<p\b[^<>]*>"
+)
 _YES = {"", "1", "true", "yes"}
 
 
@@ -80,8 +84,14 @@ def read_block(page: Page, group: list[HtmlElement]) -> Update:
         mending.mend(element)
     update.images = tuple(mending.images)
     update.attachments = tuple(mending.attachments.values())
-    update.html = "".join(_html(element) for element in _bodies(group) if not is_bare(element))
+    update.html = _with_minute("".join(_html(element) for element in _bodies(group) if not is_bare(element)))
     return update
+
+
+def _with_minute(html: str) -> str:
+    """Set the minute of a match, which stands alone above, before the first paragraph."""
+    first = _FIRST_OF_TWO.match(html)
+    return f"<p>{first['alone']} {html[first.end() :]}" if first and is_event_minute(first["alone"]) else html
 
 
 def keys_of(group: list[HtmlElement]) -> list[str]:
