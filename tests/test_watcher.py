@@ -189,7 +189,7 @@ async def test_what_cannot_be_read_is_told_once_and_what_was_out_stays(tmp_path,
             await room.look(1)
         lines = caplog.messages
         assert len(lines) == 4 and not any("\n" in line for line in lines)
-        assert lines[0].startswith("harbour: ") and "No such file or directory" in lines[0]
+        assert lines[0].startswith("harbour: ") and "there is no such file (yet)" in lines[0]
         assert lines[1] == lines[3] == f"harbour: {path} is read again"
         assert "notes.md" in lines[2] and "what is out stays" in lines[2]
         assert room.watcher.looks["failed"] == 8

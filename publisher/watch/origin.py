@@ -94,9 +94,11 @@ class FileOrigin:
 
     def _look(self) -> Got | None:
         before = self._stat()
-        if before is not None and before == self._state:
+        if before is None:
+            raise NoSourceError(f"{self._path}: there is no such file (yet)")
+        if before == self._state:
             return None
-        if before is not None and not self._path.is_file():
+        if not self._path.is_file():
             raise NoSourceError(f"{self._path}: is no file that can be read again and again; name one")
         self._state = None
         data, written = get_file(str(self._path))
