@@ -7,6 +7,8 @@ is no other way from the log to a reader, so one machine and many run the same p
 from __future__ import annotations
 
 import asyncio
+import logging
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from publisher.delta import delta
 from publisher.editions import PRINTINGS, Editions
 from publisher.fanout import EncodedFrame
 from publisher.filing import file_log
+from publisher.library import PassingError
 from publisher.render.jsonfeed import reset_document
 from publisher.scene import Scene, clock_of
 from shared import __version__
@@ -34,11 +37,15 @@ if TYPE_CHECKING:
     from shared.event import Logged, ResetReason
     from shared.post import Post
 
+logger = logging.getLogger(__name__)
+
 _KINDS: tuple[Kind, ...] = ("post", "update", "delete", "reset", "clock")
 SLICE = 100
 """Events read from the log and encoded without a pause."""
 PRESSED = 25
 """Events pressed without a pause: a burst holds the loop for about 5 ms, and readers are written to meanwhile."""
+RETRY_SECONDS = 5.0
+"""Time between two tries to file what is new when the disk is full."""
 RESET_BYTES = 4 * 1024 * 1024
 """Bytes of encoded ``reset`` frames kept for readers to come: readers choose the tags, so there is no end of them."""
 
@@ -131,10 +138,27 @@ class Press:
         try:
             async for batch in self._log.tail(self.shelf.head):
                 for first in range(0, len(batch), PRESSED):
-                    self.press(batch[first : first + PRESSED])
-                    await asyncio.sleep(0)
+                    await self._press_in_the_end(batch[first : first + PRESSED])
         finally:
             self._tell_waiting(ended=True)
+
+    async def _press_in_the_end(self, batch: Sequence[Logged]) -> None:
+        """Press a batch, and let others have their turn; as long as the disk is full, hold and try again."""
+        trouble = False
+        while True:
+            try:
+                self.press(batch)
+            except PassingError as error:
+                if not trouble:
+                    trouble = True
+                    held = f"nothing new is shown; trying again every {RETRY_SECONDS:g} s"
+                    logger.error("%s; %s", error, held)  # noqa: TRY400 one line
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                if trouble:
+                    logger.warning("showing again what is new")
+                await asyncio.sleep(0)
+                return
 
     async def reached(self, seq: int) -> None:
         """Wait until readers can see the event ``seq``, or the press has ended."""
@@ -154,8 +178,12 @@ class Press:
 
     def press(self, batch: Sequence[Logged]) -> None:
         """File a batch, make its frames and broadcast them."""
-        with self.shelf.together():
-            frames = self._pressed(batch)
+        try:
+            with self.shelf.together():
+                frames = self._pressed(batch)
+        except BaseException:
+            self._take, self._frames = self.shelf.history.take, self.shelf.frames()  # a reset was not filed, either
+            raise
         self.editions.stale()
         self._resets.clear()
         self._fanout.broadcast(frames)
@@ -215,7 +243,8 @@ class Press:
         for frame in frames:
             if frame.tags is not None and frame.seq not in standing:
                 frame.blank()  # withdrawn since
-        self._frames.keep(frames, cursor)
+        with suppress(PassingError):  # they can be made again
+            self._frames.keep(frames, cursor)
         return frames
 
     async def forget(self, upto: int) -> None:

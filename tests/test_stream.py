@@ -337,6 +337,33 @@ async def test_a_log_that_fails_is_told_in_one_line_and_as_a_problem(caplog):
         assert [record.exc_info for record in caplog.records] == [None, None]
 
 
+async def test_a_full_disk_holds_the_press_until_there_is_room(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("publisher.press.RETRY_SECONDS", 0.01)
+    async with newsroom(library=tmp_path / "library") as room:
+        await room.pressed(await room.posts(1))
+        connection = room.library._stacks._connection
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+        async with Listener(room, last=room.position(1)) as listener:
+            await room.posts(2, content_html=f"<p>{'x' * 20_000}</p>")
+            await room.reset()
+            last = await room.posts(1, content_html=f"<p>{'x' * 20_000}</p>")
+            await soon(lambda: "nothing new is shown" in caplog.text)
+            held = room.press.shelf.head
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert held < last
+            assert (room.press.shelf.head, room.channel.fanout.head) == (held, held)
+            connection.execute("PRAGMA max_page_count = 100000")
+            await room.pressed(last)
+            await listener.until(lambda frame: frame.id == room.position(last))
+        assert [frame.event for frame in listener.frames if frame.id][-2:] == ["reset", "post"]
+        assert room.press.shelf.count() == 1
+        assert [record.getMessage().partition(" could")[0] for record in caplog.records] == [
+            f"the library {tmp_path / 'library'}", "showing again what is new",
+        ]  # fmt: skip
+
+
 async def test_a_reader_who_cannot_be_served_leaves_the_others_unharmed(caplog):
     async with newsroom() as room:
         await room.pressed(await room.posts(20))

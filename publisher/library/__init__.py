@@ -11,13 +11,13 @@ from publisher.cache import Cache
 from publisher.library.filed import Filed, Parsed
 from publisher.library.history import History, Past
 from publisher.library.shelf import Shelf
-from publisher.library.stacks import LibraryError, Stacks
+from publisher.library.stacks import LibraryError, PassingError, Stacks
 from publisher.log.opening import log_path
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Filed", "History", "Library", "LibraryError", "Past", "Shelf", "library_path"]
+__all__ = ["Filed", "History", "Library", "LibraryError", "PassingError", "Past", "Shelf", "library_path"]
 
 PARSED_BYTES = 32 * 1024 * 1024
 """Bytes of posts kept parsed, of all channels together: parsing and cleaning one costs 30 µs, a window holds 100."""

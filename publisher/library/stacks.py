@@ -31,6 +31,7 @@ _PASSING = ("", ":memory:")
 """Paths of what ends with its process: a temporary file, and memory."""
 BUSY_SECONDS = 5.0
 """How long to wait for who should not be there: a tool that looks into the file."""
+_OVER_SOON = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL)
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _TABLES = (
     "CREATE TABLE meta (epoch TEXT NOT NULL)",
@@ -117,6 +118,10 @@ _TABLES = (
 
 class LibraryError(NewsreelError):
     """The library could not be opened, read or written."""
+
+
+class PassingError(LibraryError):
+    """What failed may go well at the next try: the disk is full, or another process holds the file."""
 
 
 class Stacks:
@@ -352,4 +357,5 @@ def _fault(path: str, what: str, error: sqlite3.Error) -> LibraryError:
         sqlite3.SQLITE_CANTOPEN: "see that its folder exists and may be written to",
         sqlite3.SQLITE_CORRUPT: "stop, and start again: it is made anew from the log",
     }.get(_code(error), "stop, delete it and start again: it is rebuilt from the log")
-    return LibraryError(f"the library {path} could not be {what} ({error}); {mend}")
+    kind = PassingError if _code(error) in _OVER_SOON else LibraryError
+    return kind(f"the library {path} could not be {what} ({error}); {mend}")
