@@ -142,12 +142,15 @@ class Take:
         """
         rows = self._stacks.rows("SELECT seq, first_seq FROM version WHERE take = ? AND slug = ?", (self.number, slug))
         for born in {first_seq for _, first_seq in rows}:
+            credited = self._stacks.rows(
+                "SELECT DISTINCT author FROM credit WHERE take = ? AND first_seq = ?", (self.number, born)
+            )
             self._stacks.execute("DELETE FROM credit WHERE take = ? AND first_seq = ?", (self.number, born))
+            for author in credited:  # who wrote nothing else is forgotten, too
+                self._stacks.execute(
+                    "DELETE FROM author WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM credit WHERE author = ?1)", author
+                )
         self._stacks.execute("DELETE FROM version WHERE take = ? AND slug = ?", (self.number, slug))
-        self._stacks.execute(
-            "DELETE FROM author WHERE take = ? AND NOT EXISTS (SELECT 1 FROM credit WHERE credit.author = author.id)",
-            (self.number,),
-        )
         self._numbers.clear()
         self._stacks.wipe()
         self.history.strike([seq for seq, _ in rows])
