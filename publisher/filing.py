@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
     from publisher.library import Shelf
     from publisher.log.contract import EventLog
+
+logger = logging.getLogger(__name__)
 
 FILED = 2_000
 """Events that are filed in one transaction, in about 50 ms."""
@@ -27,10 +30,15 @@ async def file_log(log: EventLog, shelf: Shelf, told: Callable[[float], None] = 
     Raises:
         LogError, LibraryError: one of the two failed.
     """
-    oldest = await log.oldest()
+    oldest, reset, clock = await log.oldest(), await log.latest("reset"), await log.latest("clock")
     if not await _goes_on(log, shelf, oldest):
         shelf.clear(oldest - 1)
-    reset, clock = await log.latest("reset"), await log.latest("clock")
+        if oldest > 1 and (reset is None or reset.seq < oldest):
+            logger.warning(
+                "the library of %s is made anew, and what came before event %d is not in the log any more: it is lost",
+                shelf.channel,
+                oldest,
+            )
     # What was let out before the last reset counts no more. It and the clock are there even if the log has forgotten
     # what was around them.
     begin = max(oldest - 1, reset.seq if reset is not None else 0)

@@ -163,7 +163,10 @@ async def test_archives_and_deltas_are_kept_up_to_so_many_bytes():
 
 
 STEPS = st.lists(
-    st.tuples(st.sampled_from(["post", "post", "post", "update", "delete", "reset"]), st.sampled_from("abcdefghij")),
+    st.tuples(
+        st.sampled_from(["post", "post", "post", "update", "delete", "withdraw", "reset"]),
+        st.sampled_from("abcdefghij"),
+    ),
     max_size=60,
 )
 
@@ -181,6 +184,7 @@ def test_window_and_archives_together_are_the_story(steps, window):
             "post": PostEvent(post=post),
             "update": UpdateEvent(post=post),
             "delete": DeleteEvent(id=slug, story_time=post.story_time),
+            "withdraw": DeleteEvent(id=slug, story_time=post.story_time, withdrawn=True),
             "reset": ResetEvent(reason="seek", take=seq, run=1, story_time=post.story_time),
         }[kind]
         shelf.file([Logged(Position("e1", seq), f"k{seq}", NOW + timedelta(seconds=seq), event)])

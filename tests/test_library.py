@@ -537,6 +537,22 @@ async def test_of_a_log_that_was_reset_only_what_counts_is_filed(tmp_path, monke
         await store.close()
 
 
+@pytest.mark.parametrize(
+    ("after", "lost"), [([], True), ([reset(6)], False), ([reset(6), post("e", 7)], False)], ids=["lost", "none", "new"]
+)
+async def test_what_neither_log_nor_library_has_any_more_is_told(after, lost, caplog):
+    store = MemoryStore("k3f9")
+    log, shelf = store.channel("harbour"), Library.open(":memory:", store.epoch).shelf("harbour")
+    await log.append(drafts([post("a", 1), post("b", 2), post("c", 3), clock(4), post("d", 5), *after]))
+    await log.prune(3)
+    await file_log(log, shelf)
+    assert shelf.lost == 3
+    assert ("what came before event 4 is not in the log any more" in caplog.text) == lost
+    caplog.clear()
+    await file_log(log, shelf)
+    assert not caplog.records
+
+
 async def test_a_log_that_was_put_back_from_a_copy_is_filed_anew(tmp_path):
     (tmp_path / "old").mkdir()
     store = await SqliteStore.open(tmp_path / "log.db")

@@ -28,6 +28,7 @@ class Shelf:
     """The posts of one channel that are out, and its tombstones, clocks and last reset.
 
     Attributes:
+        channel: its name.
         head: sequence number of the event that was filed last, 0 before any.
         released: when that was released, in ISO 8601; None before any.
         clock: the replay's clock as it was last set, None where there is none.
@@ -38,7 +39,7 @@ class Shelf:
     def __init__(self, stacks: Stacks, cache: Parsed, channel: str, epoch: str) -> None:
         self._stacks = stacks
         self._cache = cache
-        self._channel = channel
+        self.channel = channel
         self._epoch = epoch
         with stacks.transaction():
             self._begin()
@@ -46,10 +47,10 @@ class Shelf:
 
     def _begin(self, lost: int = 0) -> None:
         """Make the shelf's row, unless it is there."""
-        if self._stacks.row("SELECT id FROM shelf WHERE channel = ?", (self._channel,)) is None:
+        if self._stacks.row("SELECT id FROM shelf WHERE channel = ?", (self.channel,)) is None:
             self._stacks.execute(
                 "INSERT INTO shelf (channel, take, lost) VALUES (?, ?, ?)",
-                (self._channel, self._stacks.begin_take(), lost),
+                (self.channel, self._stacks.begin_take(), lost),
             )
 
     def _load(self) -> None:
@@ -62,7 +63,7 @@ class Shelf:
         row = self._stacks.row(
             "SELECT id, head, released, changed, lost, reset_seq, reset, take, posts, releases, axis FROM shelf "
             "WHERE channel = ?",
-            (self._channel,),
+            (self.channel,),
         )
         self._id, self.head, self.released, self._changed, self.lost, *row = row
         reset_seq, reset, number, posts, releases, axis = row
