@@ -121,7 +121,7 @@ class Server:
         name = server.publisher or urlsplit(self.url).hostname or "localhost"
         self._brand = Brand(name, server.logo or f"{self.url}/icon.svg")
         steady = SteadyTime()
-        self._opening = Opening(len(self._settings.channels), told)
+        self._opening.told = told
         async with waiting_room(self._socket, self._opening.__str__):
             self._store = await open_store(self._settings.log.url)
             self._library = Library.open(library_path(self._settings.log.url), self._store.epoch)

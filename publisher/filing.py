@@ -68,16 +68,15 @@ async def _beside(work: Callable[[], None]) -> None:
 
 
 class Opening:
-    """How far a server is that opens its channels, one after the other.
+    """How far a server is that opens so many channels, one after the other.
 
-    Args:
-        channels: how many.
+    Attributes:
         told: is told which share is done, each time that it has grown.
     """
 
-    def __init__(self, channels: int, told: Callable[[float], None] = lambda _: None) -> None:
+    def __init__(self, channels: int) -> None:
+        self.told: Callable[[float], None] = lambda _: None
         self._channels = channels
-        self._told = told
         self._number = 0
         self._name = ""
         self._share = 0.0
@@ -97,4 +96,4 @@ class Opening:
     def filed(self, share: float) -> None:
         """Note which share of its log is filed."""
         self._share = share
-        self._told((self._number - 1 + share) / self._channels)
+        self.told((self._number - 1 + share) / self._channels)

@@ -105,7 +105,8 @@ async def test_a_server_that_is_told_to_end_while_it_files_the_log_ends_and_goes
 
 def test_of_several_channels_the_one_is_named_that_is_filed():
     shares = []
-    opening = Opening(4, shares.append)
+    opening = Opening(4)
+    opening.told = shares.append
     assert str(opening) == "the server starts"
     opening.begin("harbour")
     opening.filed(1.0)

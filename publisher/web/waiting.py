@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from aiohttp import hdrs, web
@@ -35,8 +35,7 @@ async def waiting_room(listening: socket.socket, said: Callable[[], str]) -> Asy
         yield
     finally:
         answering.cancel()
-        with suppress(asyncio.CancelledError):
-            await answering
+        await asyncio.wait([answering])
 
 
 async def _answer(listening: socket.socket, said: Callable[[], str]) -> None:
@@ -58,5 +57,7 @@ async def _answer(listening: socket.socket, said: Callable[[], str]) -> None:
         # A copy, which is closed with the room; who has not been let in by then is the server's.
         await web.SockSite(runner, listening.dup()).start()
         await asyncio.Event().wait()
+    except OSError as error:
+        logger.warning("they are told nothing: %s", error)
     finally:
         await runner.cleanup()
