@@ -119,6 +119,17 @@ async def test_lines_are_the_same_events_not_decoded(log):
     assert [line.seq for line in await log.lines(0)] == [one.seq for one in logged[3:]]
 
 
+async def test_lines_that_are_large_come_a_few_at_once(log, monkeypatch):
+    monkeypatch.setattr("publisher.log.contract.LINES_BYTES", 2_500)
+    posts = [PostEvent(post=make_post(f"p{n}", content_html=f"<p>{'x' * 1_000}</p>")) for n in range(7)]
+    logged = await log.append([Draft(f"k{n}", NOW, post) for n, post in enumerate(posts)])
+    found = []
+    while lines := await log.lines(found[-1] if found else 0):
+        assert len(lines) <= 2
+        found += [line.seq for line in lines]
+    assert found == [one.seq for one in logged]
+
+
 async def test_reading_is_paged(log):
     logged = await log.append([draft(f"k{n}") for n in range(7)])
     assert await log.read(logged[1].seq, 3) == logged[2:5]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 from shared.errors import NewsreelError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Iterable, Sequence
     from datetime import datetime
 
     from shared.event import Event, Logged
@@ -43,6 +43,21 @@ class Line(NamedTuple):
     seq: int
     released_at: str
     event: str
+
+
+LINES_BYTES = 8 * 1024 * 1024
+"""Characters of lines that are read at once, about."""
+
+
+def enough(lines: Iterable[Line]) -> list[Line]:
+    """Take as many lines as hold ``LINES_BYTES``, or all."""
+    size, taken = 0, []
+    for line in lines:
+        taken.append(line)
+        size += len(line.event)
+        if size >= LINES_BYTES:
+            break
+    return taken
 
 
 class EventLog(Protocol):
@@ -87,7 +102,10 @@ class EventLog(Protocol):
         ...
 
     async def lines(self, after: int, limit: int = 500) -> list[Line]:
-        """Give the same events as ``read``, not decoded: decoding and cleaning take ten times as long as reading."""
+        """Give the same events as ``read``, not decoded: decoding and cleaning take ten times as long as reading.
+
+        Fewer where they are large, as ``enough`` has it: who files a log asks for thousands at once.
+        """
         ...
 
     def tail(self, after: int) -> AsyncGenerator[list[Logged], None]:

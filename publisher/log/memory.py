@@ -6,7 +6,7 @@ from bisect import bisect_right
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from publisher.log.contract import Line, LogError, StaleAppendError
+from publisher.log.contract import Line, LogError, StaleAppendError, enough
 from publisher.log.epoch import draw_epoch
 from publisher.log.news import Bells
 from publisher.log.withdrawal import withdrawn_by, wordless
@@ -92,10 +92,10 @@ class MemoryLog:
 
     async def lines(self, after: int, limit: int = 500) -> list[Line]:
         """Give the same events, encoded."""
-        return [
+        return enough(
             Line(logged.seq, logged.released_at.isoformat(), encode_event(logged.event).decode())
             for logged in await self.read(after, limit)
-        ]
+        )
 
     async def tail(self, after: int) -> AsyncGenerator[list[Logged], None]:
         """Give what follows ``after`` in batches, and wait for more; ends when the store is closed."""

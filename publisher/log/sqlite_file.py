@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from publisher.log.contract import Line, LogError, StaleAppendError
+from publisher.log.contract import Line, LogError, StaleAppendError, enough
 from publisher.log.epoch import draw_epoch
 from publisher.log.withdrawal import key_ranges, withdrawn_by, wordless
 from shared.errors import UsageError
@@ -271,7 +271,9 @@ class LogFile:
     def lines(self, channel: str, after: int, limit: int) -> list[Line]:
         """Give the same, not decoded."""
         rows = self._connection.execute(_READ, {"channel": channel, "after": after, "limit": limit})
-        return [Line(seq, released_at, event) for seq, _, released_at, event in rows]
+        lines = enough(Line(seq, released_at, event) for seq, _, released_at, event in rows)
+        rows.close()
+        return lines
 
     def latest(self, channel: str, kinds: Sequence[Kind]) -> Logged | None:
         """Give the newest event of one of ``kinds``."""
