@@ -175,7 +175,7 @@ class Desk:
                 draft = self._draft(post.id, 1, PostEvent(post=post), now)
                 logged = await self._append(draft)
                 if _is_new(draft, logged):
-                    return Accepted(self._press.item(logged, post), post.id, fresh=True)
+                    return Accepted(self._press.framing.item(logged, post), post.id, fresh=True)
 
     async def _once(self, post: Post, now: datetime, *, dated: bool) -> Accepted:
         """Publish a post under its own id, or find that it was published before."""
@@ -193,7 +193,7 @@ class Desk:
             return Accepted(self._press.scene.project(filed) or post, post.id, fresh=False)
         assert isinstance(logged.event, PostEvent)  # noqa: S101 the key is that of a first version
         _compare(logged.event.post, post, dated=dated)
-        return Accepted(self._press.item(logged, logged.event.post), post.id, fresh=_is_new(draft, logged))
+        return Accepted(self._press.framing.item(logged, logged.event.post), post.id, fresh=_is_new(draft, logged))
 
     async def put(self, slug: str, item: object, now: datetime, may: Condition) -> Accepted:
         """See that a post says what ``item`` says: revise it, or publish it where there is none; nothing if it does.
@@ -233,7 +233,7 @@ class Desk:
             draft = self._draft(slug, number, event, now)
             logged = await self._append(draft)
             if _is_new(draft, logged):
-                return Accepted(self._press.item(logged, event.post), slug, fresh=filed is None)
+                return Accepted(self._press.framing.item(logged, event.post), slug, fresh=filed is None)
             if filed is None or logged.seq <= filed.seq:
                 number += 1  # that number was given long ago: a source had its own order
 

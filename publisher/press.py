@@ -9,32 +9,28 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from publisher.cache import Cache
 from publisher.delta import delta
 from publisher.editions import PRINTINGS, Editions
-from publisher.fanout import EncodedFrame
 from publisher.filing import file_log
+from publisher.framing import Framing
 from publisher.library import PassingError
-from publisher.render.jsonfeed import reset_document
-from publisher.scene import Scene, clock_of
+from publisher.scene import Scene
 from shared import __version__
-from shared.event import ClockEvent, DeleteEvent, Position, PostEvent, ResetEvent, UpdateEvent
-from shared.sse import encode_frame
+from shared.event import ClockEvent, DeleteEvent, Position
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
-    from publisher.fanout import Fanout
+    from publisher.fanout import EncodedFrame, Fanout
     from publisher.library import Filed, Shelf
     from publisher.log.contract import EventLog, Kind
     from publisher.projection import Projection
     from publisher.render.snapshot import Snapshot
     from publisher.scene import Billing
-    from shared.event import Logged, ResetReason
+    from shared.event import Logged
     from shared.post import Post
 
 logger = logging.getLogger(__name__)
@@ -46,27 +42,6 @@ PRESSED = 25
 """Events pressed without a pause: a burst holds the loop for about 5 ms, and readers are written to meanwhile."""
 RETRY_SECONDS = 5.0
 """Time between two tries to file what is new when the disk is full."""
-RESET_BYTES = 4 * 1024 * 1024
-"""Bytes of encoded ``reset`` frames kept for readers to come: readers choose the tags, so there is no end of them."""
-
-
-class _Cached(Scene):
-    """The channel as it stands now; what was shown last is not projected anew for what is shown next."""
-
-    def __init__(self, shelf: Shelf, billing: Billing, projection: Projection, epoch: str) -> None:
-        super().__init__(shelf, billing, projection, epoch)
-        self._shown: dict[int, Post] = {}  # by the event that brought it
-
-    def project(self, filed: Filed) -> Post | None:
-        return self._shown.get(filed.seq) or super().project(filed)
-
-    def projected(self, filed: Iterable[Filed]) -> tuple[Post, ...]:
-        self._shown = {one.seq: post for one in filed if (post := self.project(one)) is not None}
-        return tuple(self._shown.values())
-
-    def archive(self, number: int) -> Snapshot:
-        # Who walks through the history shall not drive the window out.
-        return Scene(self.shelf, self.billing, self.projection, self.epoch).archive(number)
 
 
 class Press:
@@ -83,9 +58,9 @@ class Press:
         self.shelf = shelf
         self.billing = billing
         self._log = log
-        self._projection = projection
         self._fanout = fanout
         self.scene: Scene = _Cached(shelf, billing, projection, log.epoch)
+        self.framing = Framing(self.scene)
         self.changed = billing.opened
         """When anything that documents show last changed: the newest event, or the start with new settings."""
         self.announced = billing.opened
@@ -104,7 +79,6 @@ class Press:
         self._settings = repr((__version__, projection, billing.mode))  # what the bytes of a frame depend on
         self._take = shelf.history.take
         self._frames = shelf.frames()
-        self._resets: Cache[tuple[ResetReason, str | None], EncodedFrame] = Cache(RESET_BYTES)
 
     async def catch_up(self, told: Callable[[float], None] = lambda _: None) -> None:
         """File what the log holds and the library does not, without making frames of it.
@@ -185,7 +159,7 @@ class Press:
             self._take, self._frames = self.shelf.history.take, self.shelf.frames()  # a reset was not filed, either
             raise
         self.editions.stale()
-        self._resets.clear()
+        self.framing.stale()
         self._fanout.broadcast(frames)
         if self._waiting:
             self._tell_waiting()
@@ -196,7 +170,7 @@ class Press:
         frames: list[EncodedFrame] = []
         before, kept = self.shelf.head, 0
         for logged in batch:
-            was = self._tags_of(logged)
+            was = self.framing.tags_before(logged)
             match logged.event:
                 case DeleteEvent(id=slug, withdrawn=True):
                     self._withdraw(slug, frames)
@@ -205,7 +179,7 @@ class Press:
                 self._frames.keep(frames[kept:], before)
                 self._begin_frames()
                 before, kept = logged.seq, len(frames) + 1
-            frames.append(self.frame(logged, was))
+            frames.append(self.framing.frame(logged, was))
             self.changed = max(self.changed, logged.released_at)
             if isinstance(logged.event, ClockEvent):
                 self.announced = max(self.announced, logged.released_at)
@@ -237,9 +211,8 @@ class Press:
         reset = self.shelf.last_reset
         if not whole or (reset is not None and reset[0] > cursor):
             return []
-        head = self.shelf.head
-        frames = [self.frame(logged, was_unknown=True) for logged in page if logged.seq <= head]
-        standing = self._frames.standing(cursor, head)
+        frames = [self.framing.frame(logged, was_unknown=True) for logged in page if logged.seq <= self.shelf.head]
+        standing = self._frames.standing(cursor, frames[-1].seq if frames else cursor)
         for frame in frames:
             if frame.tags is not None and frame.seq not in standing:
                 frame.blank()  # withdrawn since
@@ -254,57 +227,6 @@ class Press:
             more = self._frames.forget(upto)
             await asyncio.sleep(0)
 
-    def frame(self, logged: Logged, was: frozenset[str] | None = None, *, was_unknown: bool = False) -> EncodedFrame:
-        """Encode an event that is filed already; ``was`` are the post's tags before it."""
-        position = str(logged.position)
-        match logged.event:
-            case PostEvent(post=post) | UpdateEvent(post=post):
-                body = self.item(logged, post).to_json()
-                tags = frozenset(post.tags)
-                moved = logged.event.kind == "update" and was != tags
-                return EncodedFrame(
-                    logged.seq,
-                    logged.event.kind,
-                    encode_frame(logged.event.kind, body, position),
-                    tags,
-                    was,
-                    removal=self._removal(logged, post.id) if moved else b"",
-                    arrival=encode_frame("post", body, position) if moved else b"",
-                    was_unknown=was_unknown,
-                )
-            case DeleteEvent(id=post_id, withdrawn=True):
-                # What tags it had may be gone from the log by now: all are told, who never had it passes it over.
-                return EncodedFrame(logged.seq, "delete", self._removal(logged, post_id), was_unknown=True)
-            case DeleteEvent(id=post_id):
-                return EncodedFrame(
-                    logged.seq, "delete", self._removal(logged, post_id), was=was, was_unknown=was_unknown
-                )
-            case ResetEvent(reason=reason):
-                return EncodedFrame(logged.seq, "reset", self._reset(reason, position, None))
-            case ClockEvent() as clock:
-                return EncodedFrame(logged.seq, "clock", encode_frame("clock", clock_of(clock).to_json(), position))
-
-    def item(self, logged: Logged, post: Post) -> Post:
-        """Give the released form of the ``post`` that an event brought: what stream and documents show of it."""
-        filed = self.shelf.find(post.id)
-        return self._projection.post(
-            post,
-            logged.position,
-            first_released=filed.first_released if filed is not None else logged.released_at,
-            released=logged.released_at,
-            replay=self.scene.replay_at(logged.seq),
-        )
-
-    def reset_frame(self, reason: ResetReason, tag: str | None = None) -> EncodedFrame:
-        """Give the ``reset`` that a reader who joins now begins with; encoded once for all who join here."""
-        key = (reason, tag)
-        frame = self._resets.get(key)
-        if frame is None:
-            body = self._reset(reason, str(self.position), tag)
-            frame = EncodedFrame(self.shelf.head, "reset", body)
-            self._resets.put(key, frame, 2 * len(body))  # as it is, and compressed
-        return frame
-
     @property
     def position(self) -> Position:
         """Tell where the press stands."""
@@ -315,24 +237,21 @@ class Press:
         """Give the replay's clock as it was last set; None where there is no replay, even if there was one before."""
         return self.scene.set_clock
 
-    def _reset(self, reason: ResetReason, position: str, tag: str | None) -> bytes:
-        snapshot = self.scene.snapshot()
-        if tag is not None:
-            snapshot = replace(snapshot, posts=tuple(post for post in snapshot.posts if tag in post.tags))
-        return encode_frame("reset", reset_document(snapshot, reason), position)
 
-    def _removal(self, logged: Logged, post_id: str) -> bytes:
-        deletion = self._projection.deletion(
-            post_id, logged.event.story_time, logged.position, logged.released_at, self.scene.replay_at(logged.seq)
-        )
-        return encode_frame("delete", deletion.to_json(), str(logged.position))
+class _Cached(Scene):
+    """The channel as it stands now; what was shown last is not projected anew for what is shown next."""
 
-    def _tags_of(self, logged: Logged) -> frozenset[str] | None:
-        match logged.event:
-            case UpdateEvent(post=post):
-                filed = self.shelf.find(post.id)
-            case DeleteEvent(id=post_id):
-                filed = self.shelf.find(post_id)
-            case _:
-                return None
-        return frozenset(filed.post.tags) if filed is not None and filed.post is not None else None
+    def __init__(self, shelf: Shelf, billing: Billing, projection: Projection, epoch: str) -> None:
+        super().__init__(shelf, billing, projection, epoch)
+        self._shown: dict[int, Post] = {}  # by the event that brought it
+
+    def project(self, filed: Filed) -> Post | None:
+        return self._shown.get(filed.seq) or super().project(filed)
+
+    def projected(self, filed: Iterable[Filed]) -> tuple[Post, ...]:
+        self._shown = {one.seq: post for one in filed if (post := self.project(one)) is not None}
+        return tuple(self._shown.values())
+
+    def archive(self, number: int) -> Snapshot:
+        # Who walks through the history shall not drive the window out.
+        return Scene(self.shelf, self.billing, self.projection, self.epoch).archive(number)

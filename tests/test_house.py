@@ -16,6 +16,7 @@ STOREYS = [
     {"reel", "log", "render", "sources", "lock", "token", "codings", "listening"},
     {"projection", "library", "fanout", "editions", "delta", "intake"},
     {"replay", "scene", "filing"},
+    {"framing"},
     {"config"},
     {"press"},
     {"archives", "desk"},

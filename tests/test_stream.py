@@ -308,12 +308,12 @@ async def test_an_empty_last_event_id_is_none():
 async def test_readers_with_tags_of_their_own_invention_fill_no_memory():
     async with newsroom() as room:
         await room.pressed(await room.posts(1))
-        room.press._resets = Cache(10_000)
-        frames = [room.press.reset_frame("start", f"tag {number}") for number in range(100)]
-        assert 2 <= len(room.press._resets) <= 10_000 // len(frames[-1].body)
-        assert room.press.reset_frame("start", "tag 99") is frames[-1]
+        room.press.framing._resets = Cache(10_000)
+        frames = [room.press.framing.reset_frame("start", f"tag {number}") for number in range(100)]
+        assert 2 <= len(room.press.framing._resets) <= 10_000 // len(frames[-1].body)
+        assert room.press.framing.reset_frame("start", "tag 99") is frames[-1]
         await room.pressed(await room.posts(1))
-        assert room.press.reset_frame("start", "tag 99") is not frames[-1]
+        assert room.press.framing.reset_frame("start", "tag 99") is not frames[-1]
 
 
 async def test_a_log_that_fails_is_told_in_one_line_and_as_a_problem(caplog):

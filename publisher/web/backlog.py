@@ -112,7 +112,7 @@ class Backlog:
         key = (reason, reader.sieve.tag if reader.sieve else None, form)
         data = self._resets.get(key)
         if data is None:
-            frame = self._channel.press.reset_frame(*key[:2])
+            frame = self._channel.press.framing.reset_frame(*key[:2])
             data = self._resets[key] = form.framed(frame.packed(None, gzip=form.gzip))
         reader.cursor, reader.lacks, reader.untold = head, None, "now"
         return self._fanout.offer(reader, data, 1)

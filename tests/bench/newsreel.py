@@ -46,7 +46,7 @@ class Producer:
         """Tell how many bytes the frame of a post without text has."""
         post = make_post(1_000_000, 0)
         position = Position(self._channel.log.epoch, 1_000_000)
-        item = self._channel.press.item(Logged(position, "", datetime.now(UTC), PostEvent(post=post)), post)
+        item = self._channel.press.framing.item(Logged(position, "", datetime.now(UTC), PostEvent(post=post)), post)
         return len(encode_frame("post", item.to_json(), str(position)))
 
     async def publish(self, first: int, count: int, size: int, group: int, pause: float) -> None:
