@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from publisher.delta import delta
@@ -106,6 +107,7 @@ class Press:
         self.billing = self.scene.billing = replace(self.billing, title=title, language=language, opened=now)
         self.changed = self.announced = now
         self.editions.stale()
+        self.framing.stale()
 
     async def run(self) -> None:
         """Press what is appended, until the log is closed."""
