@@ -4,6 +4,7 @@ import asyncio
 import json
 from datetime import date, timedelta
 
+from folding import Story
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from making import ADDRESS, make_post
@@ -16,7 +17,6 @@ from publisher.log.memory import MemoryStore
 from publisher.scene import Billing
 from shared.event import DeleteEvent, Position, PostEvent, ResetEvent, UpdateEvent
 from shared.sse import StreamDecoder
-from shared.story import Story
 
 WINDOW = 3
 SAID = ["post"] * 6 + ["update"] * 3 + ["delete", "delete", "withdraw", "withdraw", "reset"]

@@ -9,12 +9,12 @@ import re
 import feedparser
 import pytest
 from aiohttp import ClientError, ClientSession
+from folding import Story
 from serving import publishing
 from writing import BEARER, SECRET, newsroom
 
 from shared.item import read_item
 from shared.sse import StreamDecoder
-from shared.story import Story
 from shared.wire import Deletion
 
 CHANNELS = {"harbour": {"mode": "live", "window": 5}}
