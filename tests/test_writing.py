@@ -134,12 +134,12 @@ class Reader:
         told = json.loads(frame.data)
         match frame.event:
             case "post" | "update":
-                self.story._posts[told["id"]] = read_item(told)
+                self.story.posts[told["id"]] = read_item(told)
             case "delete":
-                self.story._posts.pop(Deletion.model_validate(told).id, None)
+                self.story.posts.pop(Deletion.model_validate(told).id, None)
             case "reset":
-                assert not self.story._posts
-                self.story = Story(read_item(item) for item in reversed(told["items"]))
+                assert not self.story.posts
+                self.story.posts = {post.id: post for post in map(read_item, reversed(told["items"]))}
 
 
 async def check(room, writer, known, tmp_path):
