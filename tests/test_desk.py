@@ -5,6 +5,7 @@ import gzip
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from unittest.mock import ANY
 from urllib.parse import quote
 
@@ -397,6 +398,16 @@ async def test_what_one_has_not_seen_is_not_overwritten(tmp_path):
             assert answer.status == 412
             assert "\n" not in problem["detail"]
         answer, _ = await room.withdraw("ferry", If_Match=tag)
+        assert answer.status == 412
+        item = (await room.feed())["items"][0]
+        known = datetime.fromisoformat(item["_newsreel"]["released_at"])
+        dates = [format_datetime(known + timedelta(seconds=late), usegmt=True) for late in (-1, 0, 1)]
+        for number, (date, status) in enumerate(zip(dates, (412, 412, 200), strict=True)):
+            answer, _ = await room.put("ferry", item | {"title": f"Title {number}"}, If_Unmodified_Since=date)
+            assert answer.status == status, "a second is cut off: what was changed within it is newer"
+        answer, _ = await room.put("none", FERRY | {"id": None}, If_Unmodified_Since=dates[0], If_Match="*")
+        assert answer.status == 412
+        answer, _ = await room.withdraw("ferry", If_Unmodified_Since=dates[0])
         assert answer.status == 412
         answer, _ = await room.withdraw("ferry", If_Match=await room.tag("ferry"))
         assert answer.status == 200

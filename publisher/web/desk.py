@@ -85,8 +85,8 @@ async def put(request: web.Request, channel: Channel, slug: str, now: Callable[[
     was none.
 
     Raises:
-        web.HTTPException: as ``post``; 410 if the post was taken away; 412 if it is not as ``If-Match`` or
-            ``If-None-Match`` would have it.
+        web.HTTPException: as ``post``; 410 if the post was taken away; 412 if it is not as ``If-Match``,
+            ``If-Unmodified-Since`` or ``If-None-Match`` would have it.
     """
     authorized(request)
     desk = _desk(channel, writes=True)
@@ -128,14 +128,19 @@ def _answer(status: int, body: bytes, headers: Mapping[istr, str] | None = None)
 
 
 def _condition(request: web.Request) -> Condition:
-    """Give what raises 412 where a post is not as the request would have it (RFC 9110, sections 13.1.1 and 13.1.2)."""
+    """Give what raises 412 where a post is not as the request would have it (RFC 9110, sections 13.1 and 13.2.2)."""
     wanted, unwanted = request.if_match, request.if_none_match
+    since = request.if_unmodified_since if wanted is None else None
 
     def may(standing: Post | None) -> None:
         if wanted is not None and not _among(wanted, standing):
             raise web.HTTPPreconditionFailed(
                 text="the post is not as If-Match has it: somebody has changed it since, or there is none; "
                 "look at it, then send again"
+            )
+        if since is not None and standing is not None and _edition(standing).last_modified > since:
+            raise web.HTTPPreconditionFailed(
+                text="somebody has changed the post since If-Unmodified-Since; look at it, then send again"
             )
         if unwanted is not None and _among(unwanted, standing):
             raise web.HTTPPreconditionFailed(text="the post is there already, as If-None-Match would not have it")
@@ -147,8 +152,13 @@ def _among(tags: Sequence[ETag], standing: Post | None) -> bool:
     """Tell whether a post, as ``GET`` gives its JSON in whatever coding, is meant by one of ``tags``."""
     if standing is None:
         return False
-    digest = Edition(standing.to_json(), POST_TYPE, standing.date_published).digest
+    digest = _edition(standing).digest
     return any(tag.value == ETAG_ANY or (not tag.is_weak and tag.value.split("-")[0] == digest) for tag in tags)
+
+
+def _edition(standing: Post) -> Edition:
+    """Give a post as its page gives it to who asks for JSON."""
+    return Edition(standing.to_json(), POST_TYPE, standing.newsreel.released_at or standing.date_published)
 
 
 def _desk(channel: Channel, *, writes: bool = False) -> Desk:
@@ -160,7 +170,8 @@ def _desk(channel: Channel, *, writes: bool = False) -> Desk:
     if channel.desk is None:
         mode = channel.press.billing.mode
         raise web.HTTPConflict(
-            text=f"{channel.name} is no live channel: its mode is {mode}, which shows what its source says"
+            text=f"{channel.name} is no live channel: its mode is {mode}, which shows what its source says; change it "
+            "there"
         )
     return channel.desk
 

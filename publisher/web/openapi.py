@@ -64,7 +64,7 @@ class Operation:
 
 
 _CONDITIONAL = ("If-None-Match", "If-Modified-Since")
-_UNCHANGED = ("If-Match", "If-None-Match")
+_UNCHANGED = ("If-Match", "If-Unmodified-Since", "If-None-Match")
 
 
 def _feed(summary: str, *types: str) -> Operation:
@@ -185,6 +185,7 @@ _PARAMETERS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "Last-Event-ID": ("The position after which to go on.", {"type": "string"}),
     "If-Match": ("Entity tag of the JSON that is to be changed, or * where there must be some.", {"type": "string"}),
     "If-None-Match": ("Entity tags that are known already, or * where there must be nothing.", {"type": "string"}),
+    "If-Unmodified-Since": ("Last-Modified of the JSON that is to be changed.", {"type": "string"}),
     "If-Modified-Since": ("When it was read last.", {"type": "string"}),
     "A-IM": ("``feed``: only what is new since the tag in If-None-Match (RFC 3229).", {"type": "string"}),
 }
