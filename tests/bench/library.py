@@ -49,7 +49,7 @@ class Story:
         billing = Billing("A long story", "live", "en", date(2023, 1, 31), START)
         self.log: EventLog = store.channel(NAME)
         self.channel = Channel(
-            self.log, library.shelf(NAME), address, billing, "shifted", live=Beginning(1, START, START)
+            self.log, library.shelf(NAME), address, billing, "shifted", live=Beginning(1, START, START, 1)
         )
 
     @classmethod
