@@ -12,6 +12,7 @@ import random
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qs, urlsplit
 
@@ -49,6 +50,8 @@ logger = logging.getLogger(__name__)
 
 HEALTHY_SECONDS = 60.0
 """A connection that lived this long was a good one, even if the story was silent."""
+MISSING_SECONDS = 120.0
+"""What worked may answer 404 for so long: a server that is being replaced does. Then it is gone."""
 MOST_DOUBTS = 1000
 """So many lines are remembered, lest one is told twice."""
 _NO_STREAM = frozenset({404, 405, 406, 501})
@@ -110,6 +113,7 @@ class Follower:
         self._given_session = session
         self._chance = chance
         self._ended = False
+        self._missing_since: float | None = None
         self._run: int | None = None
         self._told: set[str] = set()
         self._channel: Channel
@@ -191,7 +195,7 @@ class Follower:
                 async with aclosing(stream.frames()) as reads:
                     async for frames in reads:
                         self._be("streaming", "following the stream %s", url)
-                        worked = True
+                        worked, self._missing_since = True, None
                         for frame in frames:
                             await self._take(frame, url)
                             yield
@@ -200,8 +204,7 @@ class Follower:
                         if stream.last_event_id != self._bookmark.position and not self._once:
                             self._bookmark.expect((), stream.last_event_id)
             except (FetchError, NotAStreamError) as error:
-                # A page where a stream was before passes: somebody's "back in a minute".
-                if not (error.passing if isinstance(error, FetchError) else worked):
+                if not self._passes(error, worked=worked):
                     raise
                 failure = error
             if stream.over or (self._once and failure is None):
@@ -258,15 +261,13 @@ class Follower:
                 if feed is not None:
                     await self._take_look(feed)
             except (FetchError, NotAFeedError) as error:
-                # A page of errors where a feed was before passes, too.
-                passing = error.passing if isinstance(error, FetchError) else looked
-                if not passing:
+                if not self._passes(error, worked=looked):
                     raise
                 poll.forget()
                 await self._wait(backoff, error)
                 backoff = backoff.failed()
                 continue
-            looked, backoff = True, backoff.healthy()
+            looked, backoff, self._missing_since = True, backoff.healthy(), None
             self._be("polling", "polling %s", url)
             yield
             if self._once:
@@ -319,6 +320,16 @@ class Follower:
     def _set_clock(self, clock: Clock) -> None:
         self.status.clock, self.status.clock_seen = clock, self._now()
         self._ended = clock.state == "ended"
+
+    def _passes(self, error: FetchError | NotAStreamError | NotAFeedError, *, worked: bool) -> bool:
+        """Tell whether it passes: once it ``worked``, also a page ("back in a minute"), and 404 for a while."""
+        if not isinstance(error, FetchError):
+            return worked
+        if not worked or error.status != HTTPStatus.NOT_FOUND:
+            return error.passing
+        if self._missing_since is None:
+            self._missing_since = self._now()
+        return self._now() - self._missing_since < MISSING_SECONDS
 
     def _be(self, state: State, note: str, *about: object) -> None:
         if self.status.state != state:

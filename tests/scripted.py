@@ -26,6 +26,7 @@ class Newsroom:
         self.reason = "seek"
         self.clock = None
         self.has_stream = True
+        self.gone = False  # stream and feed answer 404
         self.faults = deque()
         self.asked = []  # Last-Event-ID of each request of the stream
         self.looks = []  # status of each answer with the feed
@@ -125,6 +126,8 @@ class Newsroom:
         return web.Response(text=html, content_type="text/html", headers=self.links())
 
     async def serve_feed(self, request):
+        if self.gone:
+            return web.Response(status=404)
         body = json.dumps(self.document(request.query.get("before"))).encode()
         etag = f'"{hash(body)}"'
         same = request.headers.get("If-None-Match") == etag
@@ -158,6 +161,8 @@ class Newsroom:
     async def _stream(self, request):
         position = request.headers.get("Last-Event-ID", "")
         self.asked.append(position)
+        if self.gone:
+            return web.Response(status=404)
         fault = self.faults.popleft() if self.faults else None
         if isinstance(fault, web.Response):
             return fault

@@ -420,10 +420,11 @@ async def test_a_stream_of_the_wrong_type_is_told_to_the_person():
             await everything(Follower(f"{url}events"))
 
 
-async def test_a_page_where_a_stream_was_before_is_waited_out():
+@pytest.mark.parametrize("fault", [{"text": "back in a minute", "content_type": "text/html"}, {"status": 404}])
+async def test_a_page_or_nothing_where_a_stream_was_before_is_waited_out(fault):
     async with open_newsroom() as newsroom:
         newsroom.post("a")
-        newsroom.faults += [None, web.Response(text="back in a minute", content_type="text/html")]
+        newsroom.faults += [None, web.Response(**fault)]
         seen = []
         async with asyncio.timeout(10):
             async for update in Follower(newsroom.root, until_end=True, chance=lambda: 0.0):
@@ -434,6 +435,17 @@ async def test_a_page_where_a_stream_was_before_is_waited_out():
                     newsroom.tell_clock("ended")
         assert told(seen)[1:] == [("post", "a"), ("post", "b")]
         assert newsroom.looks == []  # no feed was polled instead
+
+
+@pytest.mark.parametrize("poll", [False, True])
+async def test_what_is_missing_for_long_is_gone(monkeypatch, poll):
+    monkeypatch.setattr("subscriber.follower.MISSING_SECONDS", 0.0)
+    async with open_newsroom() as newsroom:
+        newsroom.post("a")
+        with pytest.raises(FetchError, match="404"):
+            async for _ in Follower(newsroom.root, poll=poll, interval=0.0, chance=lambda: 0.0):
+                newsroom.gone = True
+                newsroom.drop()
 
 
 async def test_retry_after_is_honoured(monkeypatch):
