@@ -523,7 +523,7 @@ def titles(publisher):
 def test_a_file_is_read_as_soon_as_it_changes_and_a_killed_server_goes_on(tmp_path):
     path = tmp_path / "notes.md"
     with publishing("serve", "--config", write(tmp_path, path)) as publisher:
-        assert any(f"it shows what {path} says" in line for line in publisher.said)
+        assert any(f"and shows what {path} says" in line for line in publisher.said)
         assert not any("newsreel-publisher post" in line for line in publisher.said)  # which is refused there
         path.write_text(story(FERRY))
         until(lambda: titles(publisher) == ["The ferry waits"])

@@ -135,7 +135,7 @@ def _standing(name: str, channel: Channel, posts: int, *, loop: bool) -> str:
         return replay
     told = f"{posts} post{'' if posts == 1 else 's'}"
     if channel.watcher is not None:
-        return f"{name} is live with {told} so far; it shows what {channel.watcher.source} says:"
+        return f"{name} is live, and shows what {channel.watcher.source} says:"
     return f"{name} is live with {told} so far:" if channel.desk is not None else f"Serving {told} of {name}:"
 
 
