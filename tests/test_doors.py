@@ -1,10 +1,12 @@
 """Streams that are let in, and those that are not: limits, counted by whom a trusted proxy asks for."""
 
+import gc
 import json
 import os
 import resource
 import subprocess
 import sys
+import weakref
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -138,3 +140,24 @@ def test_the_limit_of_open_files_is_raised_and_a_low_one_is_told():
     )
     assert done.stdout == "500 500\n"
     assert done.stderr.startswith("only 500 files may be open")
+
+
+class Circle:
+    """Garbage that only the collector frees, such as a request that was answered."""
+
+    def __init__(self):
+        self.itself = self
+
+
+def test_what_was_alive_when_streams_came_is_freed_when_it_is_garbage(monkeypatch):
+    monkeypatch.setattr("publisher.web.doors.SETTLED", 1)
+    doors, seen = Doors(), []
+    try:
+        for _ in range(200):
+            circle = Circle()
+            seen.append(weakref.ref(circle))
+            doors.admit(asking())()
+            del circle
+        assert sum(one() is not None for one in seen) < 10  # those since the collector last looked at all
+    finally:
+        gc.unfreeze()
