@@ -122,6 +122,7 @@ class Server:
         self._brand = Brand(name, server.logo or f"{self.url}/icon.svg")
         steady = SteadyTime()
         self._opening.told = told
+        gc.collect()  # not later: it takes 50 ms, by which a replay whose clock runs would let its first post wait
         async with waiting_room(self._socket, self._opening.__str__):
             self._store = await open_store(self._settings.log.url)
             self._library = Library.open(library_path(self._settings.log.url), self._store.epoch)
@@ -138,7 +139,6 @@ class Server:
         await self._serve(steady, self._push, files)
         await self._push.start()
         self._run(steady)
-        gc.collect()
         gc.freeze()  # what is there to stay need not be looked through again and again
 
     async def failed(self) -> None:
