@@ -232,10 +232,10 @@ async def _revise(
         standing = await ask(session, "GET", url)
         if standing.status != 200:
             raise _failure(url, standing)
-        kept = {} if given["as_json"] else dict(standing.told)
+        before = {} if given["as_json"] else dict(standing.told)
         if written.keys() & _BODY:
-            kept = {name: value for name, value in kept.items() if name not in _BODY}
-        item = kept | written
+            before = {name: value for name, value in before.items() if name not in _BODY}
+        item = before | written
         item |= _about(given, item.get("_newsreel"))
         unchanged = {"If-Match": standing.tag.removeprefix("W/")}  # which a proxy may have added
         answer = await ask(session, "PUT", url, token=token, body=item, headers=unchanged)
