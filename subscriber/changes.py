@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from shared.item import BadItemError, read_json
-from shared.story import differences
 from shared.syndication import read_entry
 from shared.text import clean_line
 from shared.wire import Clock
@@ -14,7 +13,7 @@ from subscriber.bookmark import Coming
 from subscriber.update import Update, deletion
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from shared.sse import Frame
     from shared.syndication import Entry, Feed
@@ -95,16 +94,33 @@ def from_window(feed: Feed, older: Sequence[Entry], reset: Update | None, bookma
     entries = {entry.post.id: entry for entry in [*(e for e in older if e.post.id not in inside), *feed.entries]}
     # From a feed of others nothing follows from a post's absence, unless it says that it is complete.
     unplaced: Collection[str] = bookmark.unplaced() if feed.newsreel is not None else shown.keys()
-    posts = [entry.post for entry in entries.values()]
-    gone, fresh = differences(shown, posts, complete=feed.complete, unplaced=unplaced)
+    gone = _gone(shown, entries.keys(), complete=feed.complete, unplaced=unplaced)
     buried = {stone.id for stone in feed.deletions if stone.id in shown} - entries.keys() - set(gone)
     position = reset.id if reset else None
     coming = [
         *([Coming(reset)] if reset else []),
         *(Coming(deletion(post_id, position), post_id) for post_id in [*gone, *sorted(buried)]),
-        *(_coming("update" if post.id in shown else "post", position, entries[post.id]) for post in fresh),
+        *(
+            _coming("update" if post_id in shown else "post", position, entry)
+            for post_id, entry in entries.items()
+            if shown.get(post_id) != entry.post.digest
+        ),
     ]
     return Changes(tuple(coming), tuple(entries), forget)
+
+
+def _gone(shown: Iterable[str], window: Collection[str], *, complete: bool, unplaced: Collection[str]) -> list[str]:
+    """List what was shown and is there no more, in the order of release.
+
+    Unless the window is the whole story, it tells only of what lies above its oldest post that was shown, and nothing
+    of those whose place is not known.
+    """
+    in_reach = list(shown)
+    if not complete:
+        placed = [post_id for post_id in shown if post_id not in unplaced]
+        edge = next((place for place, post_id in enumerate(placed) if post_id in window), len(placed))
+        in_reach = placed[edge:]
+    return [post_id for post_id in in_reach if post_id not in window]
 
 
 def _coming(event: str, position: str | None, entry: Entry) -> Coming:

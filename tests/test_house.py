@@ -31,7 +31,7 @@ STOREYS = [
 ]
 IMPURE = {"asyncio", "aiohttp", "sqlite3", "apscheduler", "socket", "threading", "subprocess", "time"}
 PURE = (
-    "shared/text.py", "shared/errors.py", "shared/post.py", "shared/event.py", "shared/story.py", "shared/sse.py",
+    "shared/text.py", "shared/errors.py", "shared/post.py", "shared/event.py", "shared/sse.py",
     "shared/wire.py", "shared/syndication.py", "shared/feed.py", "shared/xmlfeed.py", "shared/item.py",
     "shared/backoff.py",
     "publisher/clock.py", "publisher/when.py", "publisher/wording.py",
