@@ -79,6 +79,11 @@ class Status:
     stream: str | None = None
     hint: str = ""
 
+    @property
+    def kind(self) -> str:
+        """Name what the clock is of: a ``replay``, or a ``rerun``, which has a clock of its own."""
+        return "rerun" if "rerun" in parse_qs(urlsplit(self.stream or "").query) else "replay"
+
 
 class Follower:
     """Follows one story; an asynchronous iterator of updates, to be iterated once.

@@ -12,7 +12,6 @@ import sys
 import termios
 import tty
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
 
 from shared.driving import clock_url, drive_clock, read_clock
 from shared.errors import NewsreelError
@@ -94,8 +93,8 @@ def token_for(status: Status) -> tuple[str, str] | None:
     """Give the clock's address and the token of a replay that can be driven from here; None where it cannot."""
     if status.stream is None or status.clock is None or status.clock.state == "live":
         return None
-    if "rerun" in parse_qs(urlsplit(status.stream).query):
-        return None  # it has a clock of its own, which only its address sets
+    if status.kind == "rerun":
+        return None  # only its address sets its clock
     url = clock_url(status.stream)
     try:
         token = find_token(url, asked_for=False)

@@ -68,7 +68,7 @@ class Screen:
     def print(self, update: Update) -> None:
         """Show one update; before the first one the name of the story, on a terminal above each day its date."""
         beside = self.is_live and self._console.width >= NARROW
-        shown = show(update, self._headlines, beside=beside)
+        shown = show(update, self._headlines, kind=self._status.kind, beside=beside)
         self._remember(update)
         if not self._named and self._status.title and (shown is not None or update.event == "reset"):
             self._named = True

@@ -64,12 +64,15 @@ class Block:
         return self.mark[:1] == "•" or self.mark[:1].isdigit()
 
 
-def show(update: Update, headlines: Mapping[str, str], *, beside: bool = False) -> RenderableType | None:
+def show(
+    update: Update, headlines: Mapping[str, str], *, kind: str = "replay", beside: bool = False
+) -> RenderableType | None:
     """Make what a person sees of an update, None if there is nothing to see.
 
     Args:
         update: as the follower gave it.
         headlines: of posts that were shown before, by id, so that a withdrawal can name its post.
+        kind: what ends, if it ends.
         beside: the time stands beside a post, of which ``show_day`` told the day.
     """
     match update.event:
@@ -83,8 +86,8 @@ def show(update: Update, headlines: Mapping[str, str], *, beside: bool = False) 
         case "reset" if update.reason() in {"seek", "loop", "epoch", "expired"}:
             return Group(Rule(Text(_REASONS[update.reason()]), style="dim"), Text())
         case "clock":
-            clock = update.clock()
-            return Group(Rule(Text("the replay has ended"), style="dim"), Text()) if clock.state == "ended" else None
+            ended = update.clock().state == "ended"
+            return Group(Rule(Text(f"the {kind} has ended"), style="dim"), Text()) if ended else None
     return None
 
 
@@ -160,7 +163,7 @@ def status_line(status: Status, count: int, now: float) -> Text:
         connection = _CONNECTIONS[status.state]
     parts = [connection]
     if status.clock is not None:
-        parts.append(_clock(status.clock, now - status.clock_seen))
+        parts.append(_clock(status.kind, status.clock, now - status.clock_seen))
     parts += [f"{count} post" + ("" if count == 1 else "s"), status.hint, showable(status.title or "")]
     return Text(" · ".join(part for part in parts if part), style="reverse", no_wrap=True, overflow="ellipsis")
 
@@ -175,23 +178,18 @@ def _zone(moment: datetime) -> str:
     return "UTC" if offset in {"", "+0000"} else f"UTC{offset[:3]}:{offset[3:5]}"
 
 
-def speed(times: float) -> str:
-    """Write how fast a clock runs: ``60`` times."""
-    return f"{times:g}×"
-
-
-def _clock(clock: Clock, seconds: float) -> str:
+def _clock(kind: str, clock: Clock, seconds: float) -> str:
     if clock.state == "live":
         return "caught up with the story"
     if clock.starts is not None:
-        return f"replay begins {stamp(clock.starts.astimezone())}"
+        return f"{kind} begins {stamp(clock.starts.astimezone())}"
     moment = clock.story_time
     if clock.state == "playing":
         with suppress(OverflowError):  # a clock that outran the calendar is shown where it started
             moment += timedelta(seconds=seconds * clock.speed)
-    name = {"playing": "replay", "paused": "replay paused", "ended": "replay ended"}[clock.state]
-    name += f" {speed(clock.speed)}" if clock.state != "ended" else ""
-    return f"{name} at {stamp(moment)}"
+    state = {"playing": "", "paused": " paused", "ended": " ended"}[clock.state]
+    pace = f" {clock.speed:g}×" if clock.state != "ended" else ""
+    return f"{kind}{state}{pace} at {stamp(moment)}"
 
 
 def blocks(html: str, *, captions: bool = True) -> list[Block]:

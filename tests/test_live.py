@@ -131,22 +131,23 @@ async def test_posts_arrive_change_and_go_without_reloading():
         after, said = await script.joined()
         assert after == "k3f9-6"
         articles = page.locator("#posts > article")
+        newest = articles.nth(1)  # below the pinned one
         await page.evaluate("window.kept = true")
         await said.put(frame("post", new_post(), "k3f9-7"))
         await expect(articles).to_have_count(7)
-        await expect(articles.first.locator("h2")).to_have_text("The tide turns")
-        await expect(articles.first).to_have_attribute("aria-posinset", "1")
+        await expect(newest.locator("h2")).to_have_text("The tide turns")
+        await expect(newest).to_have_attribute("aria-posinset", "2")
         await expect(articles.last).to_have_attribute("aria-setsize", "7")
         await expect(page.locator("#news")).to_have_text("New post: The tide turns")
-        await expect(page.locator("#status")).to_have_text("Live")
+        await expect(page.locator("#status")).to_have_text("Up to date")
         changed = new_post(8, title="The tide has turned", facts={"revision": 2})
         await said.put(frame("update", changed, "k3f9-8"))
-        await expect(articles.first.locator("h2")).to_have_text("The tide has turned")
-        await expect(articles.first.locator(".marks")).to_have_text("Edited")
+        await expect(newest.locator("h2")).to_have_text("The tide has turned")
+        await expect(newest.locator(".marks")).to_have_text("Edited")
         await expect(articles).to_have_count(7)
         await said.put(frame("delete", Deletion(id=changed.id), "k3f9-9"))
         await expect(articles).to_have_count(6)
-        await expect(articles.first.locator("h2")).to_have_text("Divers find the anchor chain")
+        await expect(newest.locator("h2")).to_have_text("Divers find the anchor chain")
         only = making.make_snapshot(new_post(10), title="Storm at the harbour, day two")
         await said.put(encode_frame("reset", reset_document(only, "seek"), "k3f9-10"))
         await expect(articles).to_have_count(1)
@@ -160,7 +161,34 @@ async def test_posts_arrive_change_and_go_without_reloading():
         assert await page.evaluate("window.kept")
 
 
-@pytest.mark.parametrize("make", [making.live, making.replay, making.hostile], ids=["live", "replay", "hostile"])
+async def test_pinned_posts_stay_on_top_and_fall_back_into_place():
+    async with browsing(making.live()) as (page, script):
+        _, said = await script.joined()
+        headings = page.locator("#posts > article h2")
+        names, chain, crane, wind, chart, ferry = await headings.all_text_contents()
+        marked = new_post(facts={"pinned": True})
+        await said.put(frame("post", marked, "k3f9-7"))
+        await said.put(frame("post", new_post(8).model_copy(update={"id": "tag:x/plain", "title": "Low"}), "k3f9-8"))
+        await expect(headings).to_have_text(["The tide turns", names, "Low", chain, crane, wind, chart, ferry])
+        pinned = making.live().posts[4]
+        freed = pinned.model_copy(update={"newsreel": pinned.newsreel.model_copy(update={"pinned": False})})
+        await said.put(frame("update", freed, "k3f9-9"))
+        await expect(headings).to_have_text(["The tide turns", "Low", chain, crane, wind, chart, names, ferry])
+        await said.put(frame("update", pinned, "k3f9-10"))
+        await expect(headings).to_have_text(["The tide turns", names, "Low", chain, crane, wind, chart, ferry])
+        await expect(page.locator("#posts > article").nth(1)).to_have_attribute("aria-posinset", "2")
+
+
+def tabled():
+    html = (
+        "<table><caption>Tides</caption><tr><td>"
+        + "</td><td>".join("12.25 m" for _ in range(20))
+        + "</td></tr></table>"
+    )
+    return making.make_snapshot(making.release(making.make_post(content_html=html)))
+
+
+@pytest.mark.parametrize("make", [making.live, making.replay, making.hostile, tabled])
 async def test_script_and_server_make_the_same_elements(make):
     snapshot = make()
     async with browsing(snapshot) as (page, script):
@@ -190,8 +218,8 @@ async def test_who_reads_further_down_keeps_their_place():
         await pill.click()
         await expect(pill).to_be_hidden()
         await expect(page).to_have_title("Storm at the harbour")
-        await expect(page.locator("#posts > article").first).to_be_in_viewport()
-        await expect(page.locator("#posts > article").first).to_be_focused()
+        await expect(page.locator("#posts > article").nth(1)).to_be_in_viewport()
+        await expect(page.locator("#posts > article").nth(1)).to_be_focused()
 
 
 async def test_a_lost_stream_is_resumed_where_it_stood():
@@ -209,7 +237,7 @@ async def test_a_lost_stream_is_resumed_where_it_stood():
         assert after == "k3f9-7"
         await said.put(frame("post", making.release(making.make_post("again", 330), 8), "k3f9-8"))
         await expect(page.locator("#posts > article")).to_have_count(8)
-        await expect(page.locator("#status")).to_have_text("Live")
+        await expect(page.locator("#status")).to_have_text("Up to date")
 
 
 async def test_the_clock_of_a_replay_runs_on_and_ends():

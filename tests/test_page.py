@@ -30,12 +30,23 @@ def text(element):
     return " ".join(element.text_content().split())
 
 
-def test_the_page_holds_every_post_newest_first():
+def ids(document):
+    return [article.get("data-id") for article in parse(document).cssselect("[role=feed] > article")]
+
+
+def test_the_page_holds_every_post_newest_first_below_the_pinned_one():
     snapshot = making.live()
-    page = parse(live_page(snapshot))
-    articles = page.cssselect("[role=feed] > article")
-    assert [article.get("data-id") for article in articles] == [post.id for post in snapshot.posts]
-    first = articles[0]
+    posts = snapshot.posts
+    assert [post.newsreel.pinned for post in posts].index(True) == 4
+    assert ids(live_page(snapshot)) == [post.id for post in (posts[4], *posts[:4], posts[5])]
+    # What was pinned then is among the posts of then on the pages of a static site's archive.
+    shelved = replace(snapshot, archive=1, address=replace(snapshot.address, has_stream=False))
+    assert ids(live_page(shelved)) == [post.id for post in posts]
+
+
+def test_a_post_shows_when_what_and_by_whom():
+    snapshot = making.live()
+    pinned, first, *_ = parse(live_page(snapshot)).cssselect("[role=feed] > article")
     assert text(first.cssselect("h2")[0]) == "Divers find the anchor chain"
     assert text(first.cssselect(".by")[0]) == "By Ada Quist in Holmavik, Bo Lindqvist and Cy Marten in London"
     assert text(first.cssselect(".marks")[0]) == "Key eventEdited"
@@ -43,11 +54,11 @@ def test_the_page_holds_every_post_newest_first():
     assert first.cssselect(".when time")[0].get("datetime") == "2023-02-01T00:22:00-05:00"
     assert first.cssselect(".when a")[0].get("href") == snapshot.posts[0].url
     assert text(first.cssselect("blockquote")[0]).startswith("“We pulled")
-    assert text(articles[4].cssselect(".marks")[0]) == "Pinned"
+    assert text(pinned.cssselect(".marks")[0]) == "Pinned"
 
 
 def test_pictures_show_with_caption_and_credit():
-    articles = parse(live_page(making.live())).cssselect("article")
+    _, *articles = parse(live_page(making.live())).cssselect("article")
     assert (
         text(articles[1].cssselect("figure.unseen")[0])
         == "The crane, seen from the lighthouse. Dee Okafor/Coast Agency"
@@ -65,7 +76,7 @@ def test_a_picture_that_stands_in_the_body_is_not_shown_twice():
 
 
 def test_a_post_without_headline_has_a_heading_for_who_listens():
-    article = parse(live_page(making.live())).cssselect("article")[2]
+    article = parse(live_page(making.live())).cssselect("article")[3]
     heading = article.cssselect("h2")[0]
     assert heading.get("class") == "derived"
     assert text(heading) == "Wind is down to 40 km/h & falling."
@@ -110,6 +121,11 @@ def test_a_static_site_has_neither_script_nor_stream():
     assert b"events" not in static
     assert b"k3f9-6" not in re.sub(rb"<article.*</article>", b"", static, flags=re.DOTALL)
     assert len(parse(static).cssselect("article")) == 6
+
+
+def test_a_page_says_once_what_it_is():
+    header = text(parse(live_page(making.live())).cssselect("header")[0])
+    assert header.startswith("Live Storm at the harbour Live coverage of 31 January 2023.")
 
 
 def test_the_page_says_that_it_is_a_replay_and_of_when():
@@ -177,6 +193,7 @@ def test_an_empty_story_says_so():
     page = parse(live_page(making.make_snapshot()))
     nothing = page.get_element_by_id("nothing")
     assert nothing.get("hidden") is None
+    assert page.get_element_by_id(page.cssselect("a.skip")[0].get("href")[1:]) in nothing.iterancestors()
     assert text(nothing) == "Nothing yet. The first post will appear here."
     assert page.get_element_by_id("posts").get("hidden") is not None  # a feed without articles is none (ARIA 1.2)
     full = parse(live_page(making.live()))
@@ -237,7 +254,7 @@ def test_the_page_is_made_for_assistive_technology():
     assert feed.get("aria-busy") == "false"
     assert page.get_element_by_id("status").get("role") == "status"
     assert page.get_element_by_id("news").get("aria-live") == "polite"
-    assert page.cssselect("a.skip")[0].get("href") == "#posts"
+    assert feed in page.get_element_by_id(page.cssselect("a.skip")[0].get("href")[1:])
     assert len(page.cssselect("h1")) == len(page.cssselect("main")) == 1
     for place, article in enumerate(page.cssselect("article"), 1):
         assert (article.get("aria-posinset"), article.get("aria-setsize")) == (str(place), "6")
@@ -247,6 +264,8 @@ def test_the_page_is_made_for_assistive_technology():
     ids = page.xpath("//@id")
     assert len(ids) == len(set(ids))
     assert all(image.get("alt") is not None for image in page.cssselect("img"))
+    table = making.make_snapshot(making.release(making.make_post(content_html="<table><tr><td>1</td></tr></table>")))
+    assert parse(live_page(table)).cssselect("table")[0].get("tabindex") == "0"  # it may be too wide, and scrolls then
     window = parse(live_page(replace(making.live(), complete=False)))
     assert {article.get("aria-setsize") for article in window.cssselect("article")} == {"-1"}
 

@@ -457,11 +457,11 @@ async def test_a_channel_is_shown_as_it_stood(mode):
             assert len(page) == len(titles)
             edited = [item["date_modified"] for item in feed["items"] if "date_modified" in item]
             assert edited == ["2023-01-31T20:12:00-05:00"] * ("Second" in titles)
-            assert "(as of " in feed["title"]
+            assert ", as of " in feed["title"]
             assert "events" not in feed["_newsreel"]
         then = "1 January 2099, 00:00" if mode == "archive" else "31 January 2023, 20:22"  # later is not known
         title = json.loads(await room.body("feed.json?at=2099-01-01"))["title"]
-        assert title == f"Storm (as of {then} (UTC-05:00))"
+        assert title == f"Storm, as of {then} (UTC-05:00)"
         feed = json.loads(await room.body("feed.json?at=%2B10m"))
         assert feed["feed_url"] == f"{room.root}feed.json?at=2023-01-31T19:52:00-05:00"
         assert (await room.get("posts/b?at=%2B40m"))[0] == 410

@@ -61,6 +61,12 @@ async def test_a_rerun_is_followed_to_its_end(publisher, how):
     assert all(post["_newsreel"]["replay"] == {"run": 1, "speed": 100_000.0} for post in posts)
 
 
+async def test_the_end_of_a_rerun_is_called_so(publisher):
+    code, out, err = await run("--rerun", "--speed", "100000", "--until-end", publisher.root)
+    assert code == 0, err
+    assert "the rerun has ended" in out
+
+
 async def test_with_state_it_goes_on_with_the_same_rerun(publisher, tmp_path):
     arguments = ("--rerun", "--speed", "1200", "--json", "--until-end", "--state", tmp_path / "state", publisher.server)
     async with running(*arguments) as process:

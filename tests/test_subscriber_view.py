@@ -166,7 +166,9 @@ def test_a_start_and_a_running_clock_show_nothing():
     assert show(Update("reset", "k-1", {"_newsreel": {"reason": "start"}}), {}) is None
     clock = {"state": "playing", "speed": 60, "story_time": "2023-02-01T00:22:00Z", "run": 1}
     assert show(Update("clock", "k-1", clock), {}) is None
-    assert "ended" in draw(show(Update("clock", "k-1", {**clock, "state": "ended"}), {}))
+    ended = Update("clock", "k-1", {**clock, "state": "ended"})
+    assert "the replay has ended" in draw(show(ended, {}))
+    assert "the rerun has ended" in draw(show(ended, {}, kind="rerun"))
 
 
 def test_the_status_line_runs_on_between_events():

@@ -65,7 +65,11 @@
   }
 
   // What the server has sanitised; a parsed document runs nothing, and the page's policy lets nothing run.
-  const parsed = (html) => new DOMParser().parseFromString(html, "text/html").body.childNodes;
+  function parsed(html) {
+    const body = new DOMParser().parseFromString(html, "text/html").body;
+    for (const table of body.querySelectorAll("table")) table.tabIndex = 0; // a wide one is moved by keys
+    return body.childNodes;
+  }
 
   function flowing(element) {
     element.dir = "auto";
@@ -151,7 +155,17 @@
   }
 
   const shown = (id) => [...posts.children].find((element) => element.dataset.id === id);
-  const atTop = () => posts.getBoundingClientRect().top > -48;
+  const isPinned = (element) => element.classList.contains("pinned");
+  const instant = (element) => Date.parse(element.querySelector("time").dateTime);
+  const newest = () => [...posts.children].find((element) => !isPinned(element)) ?? posts;
+  const atTop = () => newest().getBoundingClientRect().top > -48;
+
+  // Pinned posts stay on top of the others, each kind newest first. By default it is the newest of all.
+  function put(element, at = Infinity) {
+    const below = [...posts.children].find((each) =>
+      isPinned(each) === isPinned(element) ? instant(each) <= at : isPinned(element));
+    posts.insertBefore(element, below ?? null);
+  }
 
   // Whoever reads further down keeps their place: most browsers see to it by themselves.
   function inPlace(change) {
@@ -179,7 +193,12 @@
   function replace(old, element) {
     const focused = old.contains(document.activeElement);
     element.classList.add("arrived");
-    old.replaceWith(element);
+    if (isPinned(old) === isPinned(element)) {
+      old.replaceWith(element);
+    } else {
+      old.remove();
+      put(element, instant(element));
+    }
     if (focused) element.focus({ preventScroll: true });
   }
 
@@ -230,7 +249,7 @@
     }
     if (!live) return;
     for (const element of posts.children) {
-      const text = ago(Date.parse(element.querySelector("time").dateTime));
+      const text = ago(instant(element));
       const place = element.querySelector(".ago");
       if (place.textContent !== text) place.textContent = text;
     }
@@ -249,7 +268,7 @@
     else if (clock?.starts) say(`${told} begins ${here(clock.starts)}`, "wait");
     else if (clock?.state === "paused") say(`${told} is paused`, "wait");
     else if (clock?.state === "playing") say(`${told} is playing`, "on");
-    else say(posts.dataset.mode === "archive" ? "Up to date" : "Live", "on");
+    else say("Up to date", "on");
   }
 
   const events = {
@@ -261,7 +280,7 @@
         if (old) return replace(old, element);
         if (!atTop() || document.hidden) unseen += 1;
         element.classList.add("arrived");
-        posts.prepend(element);
+        put(element);
       });
       find("news").textContent = `New post: ${item.title}`;
       pill();
@@ -284,7 +303,8 @@
       find("title").textContent = story.title;
       find("subtitle").textContent = story.description || "";
       const focused = document.activeElement?.closest("article")?.dataset.id;
-      inPlace(() => posts.replaceChildren(...story.items.map(article)));
+      inPlace(() => posts.replaceChildren(
+        ...story.items.map(article).sort((one, other) => isPinned(other) - isPinned(one))));
       shown(focused)?.focus({ preventScroll: true });
       posts.setAttribute("aria-busy", "false");
       if (facts.clock) {
@@ -341,9 +361,9 @@
     if (unseen) pill();
   }, { passive: true });
   find("fresh").addEventListener("click", () => {
-    posts.firstElementChild?.focus({ preventScroll: true });
+    newest().focus({ preventScroll: true });
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    posts.firstElementChild?.scrollIntoView({ behavior: still ? "instant" : "smooth" });
+    newest().scrollIntoView({ behavior: still ? "instant" : "smooth" });
   });
   setInterval(() => {
     const slept = Date.now() - ticked > AWAY && !document.hidden;

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from publisher.render.snapshot import Mode, Snapshot
     from shared.post import Post
 
-MODES: dict[Mode, str] = {"live": "Live coverage", "replay": "Replay", "archive": "Archive"}
+MODES: dict[Mode, str] = {"live": "Live", "replay": "Replay", "archive": "Archive"}
 
 _CSS = resources.files("publisher.render").joinpath("live.css").read_text("utf-8").strip()
 _JS = resources.files("publisher.render").joinpath("live.js").read_text("utf-8").strip()
@@ -88,6 +88,8 @@ class Listing:
 def live_page(snapshot: Snapshot) -> bytes:
     """Make the page of a channel: all posts of the snapshot, newest first, and the script that keeps it in step.
 
+    What is pinned stays on top of the newest window.
+
     The script asks for the stream by a relative URL, so that the page also works under another host name than the
     public one. Without a stream (a static site) there is no script.
     """
@@ -97,6 +99,7 @@ def live_page(snapshot: Snapshot) -> bytes:
     return _render(
         "live.html",
         snapshot=snapshot,
+        posts=sorted(snapshot.posts, key=lambda post: snapshot.archive is None and not post.newsreel.pinned),
         language=snapshot.language,
         mode=_mode(snapshot),
         stream=stream,
@@ -157,6 +160,11 @@ def _figures(post: Post) -> tuple[Image, ...]:
     return post.images or ((Image(url=post.image),) if post.image else ())
 
 
+def _body(post: Post) -> str:
+    """Give the body; a table too wide for the page is moved by keys, too, once it can be focused."""
+    return post.content_html.replace("<table", '<table tabindex="0"')
+
+
 def _machine(moment: datetime) -> str:
     """Write a moment as the ``datetime`` attribute takes it: a fraction may have three digits, so there is none."""
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
@@ -180,6 +188,7 @@ _TEMPLATES = Environment(
     auto_reload=False,
 )
 _TEMPLATES.filters |= {
+    "body": _body,
     "clock": _clock,
     "day": spoken_day,
     "figures": _figures,

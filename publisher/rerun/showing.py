@@ -179,9 +179,9 @@ class AsOf(Scene):
 
     def title(self, *, over: bool) -> str:  # noqa: ARG002
         """Word the title, which says as of when; as long as something followed it does not tell of the end."""
-        replayed = "replay, " if self.billing.mode == "replay" else ""
         title = self.billing.title if self._over else self.billing.open_title
-        return f"{title} ({replayed}as of {spoken(self._moment)})"
+        replayed = " (replay)" if self.billing.mode == "replay" else ""
+        return f"{title}{replayed}, as of {spoken(self._moment)}"
 
     def project(self, filed: Filed) -> Post | None:
         """Give the released form of a post; a change that the source dates later had not been made."""
