@@ -362,7 +362,7 @@ def test_it_agrees_with_the_story_however_it_is_filed(tmp_path_factory, steps, c
 
 
 def moments(shelf, *minutes):
-    return [shelf.history.timeline().seq_at(make_post(minutes=minute).date_published) for minute in minutes]
+    return [shelf.history.seq_at(make_post(minutes=minute).date_published) for minute in minutes]
 
 
 def stands(shelf):

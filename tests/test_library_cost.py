@@ -1,12 +1,24 @@
 """What the library's statements cost: as much with many posts as with few. Counted in steps of SQLite, not in time."""
 
+import asyncio
 import re
+from datetime import timedelta
+from itertools import pairwise
 
 import pytest
-from test_library import ADA, BEN, clock, delete, post, reset, update, withdraw
+from making import ADDRESS, make_post
+from test_library import ADA, BEN, NOW, clock, delete, post, reset, update, withdraw
 
+from publisher.channel import Channel
 from publisher.fanout import EncodedFrame
 from publisher.library import Library
+from publisher.log.memory import MemoryStore
+from publisher.rerun import timetable
+from publisher.rerun.rerun import Rerun
+from publisher.rerun.reruns import Reruns
+from publisher.rerun.showing import AsOf
+from publisher.scene import Billing
+from publisher.when import When
 
 FEW, MANY = 500, 8_000
 WINDOW = 100
@@ -58,22 +70,28 @@ def asked(shelf, posts):
         "the authors of then": then.authors,
         "a post of then": lambda: then.find("p12"),
         "an archive document of then": lambda: then.slot(WINDOW, WINDOW),
+        "the moment of then": lambda: shelf.history.seq_at(make_post(minutes=posts // 2).date_published),
+        "where it begins and ends": shelf.history.ends,
         "the clock of then": lambda: shelf.clock_at(posts // 2),
         "frames that are read": lambda: frames.after(posts // 2, 1_000, seq),
         "which of them stand": lambda: frames.standing(posts // 2, posts // 2 + 50),
     }
 
 
+def counting(shelf):
+    """Begin to count the steps, in tens; each is an entry of the list."""
+    counted = []
+    shelf._stacks._connection.set_progress_handler(lambda: counted.append(1) or 0, 10)
+    return counted
+
+
 def steps(shelf, posts):
     """Count the steps of each."""
-    connection = shelf._stacks._connection
     found = {}
     for name, ask in asked(shelf, posts).items():
         shelf._cache.clear()
-        counted = []
-        connection.set_progress_handler(lambda counted=counted: counted.append(1) or 0, 10)
+        counted = counting(shelf)
         ask()
-        connection.set_progress_handler(None, 10)
         found[name] = 10 * len(counted)
     return found
 
@@ -87,6 +105,39 @@ def test_nothing_costs_more_for_the_posts_that_it_does_not_touch(gone):
         few["the tombstones"] = few["the tombstones of then"] = 10**6  # as many as documents carry
     dear = {name: (few[name], many[name]) for name in few if many[name] > 1.5 * few[name] + 200}
     assert not dear
+
+
+def channel_of(shelf):
+    log = MemoryStore("k3f9").channel("harbour")
+    return Channel(log, shelf, ADDRESS, Billing("Storm", "archive", "en", NOW.date(), NOW, WINDOW), "original")
+
+
+def test_how_a_story_stood_costs_no_more_where_the_story_is_long():
+    cost = {}
+    for posts in (FEW, MANY):
+        channel = channel_of(story(posts))
+        counted = counting(channel.press.shelf)
+        for when in ("+2h", "50%", "100%", "2023-02-01T12:00Z"):
+            assert len(AsOf(channel, When.parse(when)).snapshot().posts) == WINDOW
+        cost[posts] = len(counted)
+    assert cost[MANY] < 1.2 * cost[FEW]
+
+
+async def test_the_first_rerun_of_a_long_story_lets_others_have_their_turn(monkeypatch):
+    monkeypatch.setattr("publisher.library.history.GROWN", 50)
+    monkeypatch.setattr(timetable, "GROWN", 50)
+    channel = channel_of(story(MANY))
+    reruns, rerun = Reruns(lambda: NOW), Rerun(NOW, max_gap=timedelta(seconds=30))
+    counted, turns = counting(channel.press.shelf), [0]
+    asking = [asyncio.create_task(reruns.ready(channel, rerun)) for _ in range(20)]
+    while not all(one.done() for one in asking):
+        turns.append(len(counted))
+        await asyncio.sleep(0)
+    assert max(after - before for before, after in pairwise(turns)) < 300
+    assert len(turns) > 2 * MANY / 50, "and so is the axis"
+    before = len(counted)
+    assert len(reruns.playback(channel, rerun).timetable) == MANY
+    assert len(counted) - before < 20
 
 
 def test_no_statement_looks_through_a_whole_table():

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 APPLICATION_ID = 0x6E726C62  # "nrlb"
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 SWEPT_VERSIONS = 100
 """Versions of ended takes that are deleted with each filing, so that the reset of a long story never stops the loop."""
 
@@ -73,7 +73,9 @@ _TABLES = (
         story_time TEXT NOT NULL,
         post TEXT
     )""",
-    "CREATE UNIQUE INDEX version_line ON version (take, seq, withdrawn, axis)",
+    "CREATE UNIQUE INDEX version_line ON version (take, seq)",
+    # Effective story times never fall from one event to the next, so this is the same order.
+    "CREATE INDEX version_time ON version (take, withdrawn, axis, seq)",
     "CREATE INDEX version_of_post ON version (take, slug, seq)",
     "CREATE INDEX version_out ON version (take, seq, slug) WHERE seq = first_seq AND gone IS NULL",
     "CREATE INDEX version_slot ON version (take, ordinal) WHERE seq = first_seq",

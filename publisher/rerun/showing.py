@@ -138,21 +138,21 @@ class AsOf(Scene):
         """
         scene = channel.press.scene
         history = scene.shelf.history
-        line = history.timeline()
-        first = history.event(line.seqs[0]).story_time if line.seqs else scene.billing.began or scene.billing.opened
-        if when.share is not None and channel.finished and line.seqs:
-            moment = first + timedelta(microseconds=int((line.times[-1] - line.times[0]) * when.share))
+        ends = history.ends()
+        first = history.event(ends[0].seq).story_time if ends else scene.billing.began or scene.billing.opened
+        if when.share is not None and channel.finished and ends:
+            moment = first + timedelta(microseconds=int((ends[1].time - ends[0].time) * when.share))
         else:
             moment = moment_of("at", when, first)
         address = replace(
             channel.address, query=f"?at={quote(moment.isoformat(), safe=':')}", hubs=(), has_stream=False
         )
         super().__init__(scene.shelf, scene.billing, replace(scene.projection, address=address), scene.epoch)
-        self._past = Past(history, line.seq_at(moment))
+        self._past = Past(history, history.seq_at(moment))
         self._withdrawal = history.withdrawal()
-        self._over = channel.finished and bool(line.seqs) and self._past.head == line.seqs[-1]
+        self._over = channel.finished and ends is not None and self._past.head == ends[1].seq
         # Of what comes after the newest event nothing is known, so the story stands where that left it.
-        newest = history.event(line.seqs[-1]).story_time if line.seqs else first
+        newest = history.event(ends[1].seq).story_time if ends else first
         self._moment = min(moment, max(newest, first)) if not channel.finished else moment
         self.max_age = MOST_SECONDS if channel.finished else None
 

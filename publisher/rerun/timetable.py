@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from publisher.when import When
 
 _MICROSECOND = timedelta(microseconds=1)
+GROWN = 20_000
+"""Events by which an axis grows in one go, in about 4 ms."""
 
 
 class Axis:
@@ -42,15 +44,22 @@ class Axis:
 
     def grown(self) -> Axis:
         """Reckon what was appended to the timeline since."""
+        while self.grow():
+            pass
+        return self
+
+    def grow(self) -> bool:
+        """Reckon ``GROWN`` events more; tell whether there are others to be reckoned."""
         times, known = self.times, len(self.elapsed)
         if times and not known:
             self.elapsed.append(0)
             known = 1
-        if known < len(times):
-            gaps = map(sub, times[known:], times[known - 1 : -1])
+        upto = min(known + GROWN, len(times))
+        if known < upto:
+            gaps = map(sub, times[known:upto], times[known - 1 : upto - 1])
             shortened = gaps if self.max_gap is None else map(min, gaps, repeat(self.max_gap))
             self.elapsed.extend(islice(accumulate(shortened, initial=self.elapsed[-1]), 1, None))
-        return self
+        return upto < len(times)
 
     def elapsed_at(self, time: int) -> int:
         """Tell where a story time stands on the axis; shortened silences are spread evenly, ends are held."""

@@ -168,7 +168,7 @@ class Site:
         return answer
 
     async def _shown(self, request: web.Request, channel: Channel, name: str) -> web.Response:
-        view = view_of(request, channel, self.reruns, self._now())
+        view = await view_of(request, channel, self.reruns, self._now())
         links = channel_links(view.address, f"{view.address.root}{_tail(name)}{view.address.query}")
         since = _since(view.editions, name) if view.editions is not None else None
         return await respond(request, view.edition(name), links=links, max_age=view.max_age, since=since)
@@ -184,7 +184,7 @@ class Site:
 
     async def _archive(self, request: web.Request) -> web.Response:
         if "rerun" in request.query or "at" in request.query:
-            return await archive_of(request, self._view(request))
+            return await archive_of(request, await self._view(request))
         return await archive(request, self._channel(request))
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
@@ -205,7 +205,7 @@ class Site:
         return await set_clock(request, self._channel(request), self._now)
 
     async def _post(self, request: web.Request) -> web.Response:
-        view, name = self._view(request), request.match_info["channel"]
+        view, name = await self._view(request), request.match_info["channel"]
         slug = request.match_info["post"]
         filed = view.scene.view.find(slug.partition("~")[0])
         post = view.scene.project(filed) if filed is not None else None
@@ -260,8 +260,8 @@ class Site:
         body, media_type = self._metrics.expose(request.headers.get("Accept", ""))
         return web.Response(body=body, headers={"Content-Type": media_type, "Cache-Control": "no-store"})
 
-    def _view(self, request: web.Request) -> View:
-        return view_of(request, self._channel(request), self.reruns, self._now())
+    async def _view(self, request: web.Request) -> View:
+        return await view_of(request, self._channel(request), self.reruns, self._now())
 
     def _channel(self, request: web.Request) -> Channel:
         name = request.match_info["channel"]

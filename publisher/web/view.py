@@ -49,7 +49,7 @@ class View:
         return self.scene.projection.address
 
 
-def view_of(request: web.Request, channel: Channel, reruns: Reruns, now: datetime) -> View:
+async def view_of(request: web.Request, channel: Channel, reruns: Reruns, now: datetime) -> View:
     """Find the view that a request for a document asks for.
 
     Raises:
@@ -59,6 +59,7 @@ def view_of(request: web.Request, channel: Channel, reruns: Reruns, now: datetim
     rerun = rerun_of(request, channel, now)
     try:
         if rerun is not None:
+            await reruns.ready(channel, rerun)
             if request.query["rerun"] == "now":
                 reruns.playback(channel, rerun)  # so that what is wrong is said where it was written
                 raise web.HTTPSeeOther(
