@@ -220,6 +220,12 @@ def test_a_page_that_loads_its_posts_later_is_refused_with_the_mend():
         reading_of("<html><title>Live</title><body><div id=app></div><script>load()</script></body></html>")
 
 
+def test_what_is_doubted_of_a_page_and_of_its_words_is_said_once():
+    posts = "".join(f"<p>8:0{n} p.m. GMT, March 3, 2024</p><p>Gate {n} opens</p><p>It is {n}.</p>" for n in (2, 1))
+    reading = reading_of(f"<html><body><h1>The gates of Millbrook, live</h1>{posts}<p>Page 1 of 3</p></body></html>")
+    assert codes(reading).count("paged") == 1
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -85,7 +85,7 @@ def read(text: str, name: str, options: Options) -> Reading:
         if blog and not blog.updates:
             message = "its LiveBlogPosting holds no posts; they were read from the page itself"
             doubts.append(Doubt("no-updates", message, blog.line))
-    everything = [*doubts, *reading.doubts]
+    everything = dict.fromkeys((*doubts, *reading.doubts))  # of the page and of its words, some are the same
     return replace(reading, doubts=tuple(sorted(everything, key=lambda doubt: doubt.line or 0)))
 
 

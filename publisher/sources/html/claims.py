@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from publisher.sources.html.moments import Instant, read_instant
 from publisher.sources.reading import Doubt
 from publisher.sources.transcript.dates import find_days, find_url_day
-from publisher.sources.transcript.furniture import PAGES
+from publisher.sources.transcript.furniture import doubt_of_pages
 from publisher.sources.transcript.lines import Line
 from publisher.sources.transcript.tokens import COUNT, Kind, says_update, tokenise
 
@@ -74,8 +74,7 @@ def compare(claimed: tuple[int, int | None] | None, found: int, doubts: list[Dou
 def doubt_pages(page: Page, words: Words, doubts: list[Doubt]) -> None:
     """Doubt that the page is the whole story where it says that it is one of several."""
     for text, line in words.lines:
-        if len(text) <= _LONGEST and (match := PAGES.fullmatch(text)) and match[2] != "1":
-            message = f"this is page {match[1]} of {match[2]}; save the others and read them too"
+        if len(text) <= _LONGEST and (message := doubt_of_pages(text)):
             doubts.append(Doubt("paged", message, line))
             return
     for link in page.tree.iter("link", "a"):

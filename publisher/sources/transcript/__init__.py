@@ -19,7 +19,7 @@ from publisher.sources.transcript.body import Body, make_body
 from publisher.sources.transcript.clockwork import find_zones
 from publisher.sources.transcript.clues import Clues, find_clues
 from publisher.sources.transcript.dating import date_all
-from publisher.sources.transcript.furniture import EVENT_MINUTE, PAGES
+from publisher.sources.transcript.furniture import EVENT_MINUTE, doubt_of_pages
 from publisher.sources.transcript.header import Top, declare, read_header
 from publisher.sources.transcript.leaving import without_copies, without_empty, without_notices
 from publisher.sources.transcript.lines import split
@@ -60,10 +60,10 @@ def read(text: str, name: str, options: Options) -> Reading:
         SourceError: no post was found, or nothing tells when the posts appeared.
     """
     notes = Notes(name, options)
-    lines, broken = break_blobs(split(text, name))
+    tokens = take_mail_head(tokenise(break_blobs(split(text, name))))
+    broken = next((token for token, after in pairwise(tokens) if token.line == after.line), None)
     if broken:
-        notes.doubt("line-cut", "the line holds several posts; it was cut at their times", broken[0])
-    tokens = take_mail_head(tokenise(lines))
+        notes.doubt("line-cut", "the line holds several posts; it was cut at their times", broken.line)
     texts = [token.text for token in tokens]
     choice = find_shape(tokens, notes)
     top, filled = _posts(tokens, choice, notes)
@@ -89,7 +89,7 @@ def read(text: str, name: str, options: Options) -> Reading:
         authors=top.authors,
         updated=clues.updated,
         language=zones.language,
-        claimed_posts=top.count.count if top.count else None,
+        claimed_posts=top.count.posts if top.count else None,
     )
     told = tuple(_told(one, bodies[id(one.section)], mint) for one in ordered)
     return Reading(name, FORMAT, header, told, notes.all_doubts(), notes.all_dropped())
@@ -133,17 +133,15 @@ def _boxed(box: list[Token], moment: datetime, bodies: dict[int, Body]) -> Dated
 def _doubt_pages(tokens: Sequence[Token], notes: Notes) -> None:
     """Say that the page is one of several, where it says so."""
     for token in tokens:
-        page = PAGES.fullmatch(token.text) if token.kind is Kind.CONTROL else None
-        if page and int(page[2]) > 1:
-            message = f"this is page {page[1]} of {page[2]}; save the others and read them too"
+        if token.kind is Kind.CONTROL and (message := doubt_of_pages(token.text)):
             notes.doubt_once("paged", message, token.line)
 
 
 def _compare(ordered: Sequence[Dated], choice: Choice, top: Top, updated: datetime | None, notes: Notes) -> None:
     """Hold the posts against what the page says of itself."""
     found = len(ordered)
-    if top.count and top.count.count != found:
-        message = f"the page claims {top.count.count} posts, {found} were found"
+    if top.count and top.count.posts != found:
+        message = f"the page claims {top.count.posts} posts, {found} were found"
         notes.doubt("count-mismatch", message, top.count.line)
     numbers = [opening.number for opening in choice.openings if opening.number]
     if len(numbers) == len(choice.openings) and min(numbers) > 1:

@@ -16,6 +16,8 @@ from publisher.sources.transcript.order import share_in_order
 from publisher.sources.transcript.stamps import scan
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from publisher.sources.transcript.stamps import Stamp
 
 _SHORTEST = 160
@@ -38,25 +40,17 @@ _GLUED_SENTENCE = re.compile(
 _NAME_THEN_TEXT = re.compile(r"(?<=[^\W\d_A-Z]{2})(?=[A-Z“\"])")
 
 
-def break_blobs(lines: list[Line]) -> tuple[list[Line], list[int]]:
-    """Cut the lines that hold several posts.
-
-    Returns:
-        The lines, several of them with one number where a line was cut, and the numbers of those.
-    """
-    out: list[Line] = []
-    broken: list[int] = []
+def break_blobs(lines: Iterable[Line]) -> Iterator[Line]:
+    """Cut the lines that hold several posts; all the pieces of one have its number."""
     for line in lines:
         cuts = _cuts(line.text) if len(line.text) >= _SHORTEST else []
         if not cuts:
-            out.append(line)
+            yield line
             continue
-        broken.append(line.number)
-        bounds = [0, *(c for c in cuts if c), len(line.text)]
-        for start, end in pairwise(bounds):
+        for start, end in pairwise([0, *(cut for cut in cuts if cut), len(line.text)]):
             for piece in _pieces(line.text[start:end].strip()):
-                out += [Line(line.number, piece), Line(line.number, "")]
-    return out, broken
+                yield Line(line.number, piece)
+                yield Line(line.number, "")
 
 
 def _cuts(text: str) -> list[int]:

@@ -62,8 +62,11 @@ _AGO = re.compile(
 _LONGEST_AGO = timedelta(days=36_500)
 """No page is older than a century."""
 _LONGEST_SPAN = 60
-"""Characters from a span's first figure to its "ago"; without one, the expression below is slow to fail."""
-_MAY_COUNT_BACK = re.compile(r"(?:vor|il y a|hace|há) (?=[0-9eu])|.*?(?: ago| now| fa\b| geleden)", re.IGNORECASE)
+"""Characters from a span's first figure to its "ago"."""
+_COUNTS_BACK = r" (?:ago|now|fa\b|geleden)|(?:vor|il y a|hace|há) [0-9eu]"
+_MAY_COUNT_BACK = re.compile(_COUNTS_BACK)
+_DIGIT = re.compile(r"[0-9]")
+_MAY_HOLD_WITHOUT = re.compile(rf"noon|midnight|{_COUNTS_BACK}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +127,15 @@ def read_clock(text: str, start: int = 0) -> tuple[Clock, int] | None:
     return Clock(clock, style, match["s1"] is not None, minutes is None, slips, ends_day=hour == 24), match.end()
 
 
-def may_count_back(text: str, start: int = 0) -> bool:
-    """Tell whether a span may stand at ``start``; most texts have none, and the expression is slow to fail."""
-    return _MAY_COUNT_BACK.match(text, start, start + _LONGEST_SPAN) is not None
+def may_hold(text: str) -> bool:
+    """Tell whether a text may hold a moment: most hold none, and the expressions for moments are slow to fail."""
+    return _DIGIT.search(text) is not None or _MAY_HOLD_WITHOUT.search(text.lower()) is not None
 
 
 def read_ago(text: str, start: int = 0) -> tuple[Ago, int] | None:
     """Read the span at ``start`` (``4 min ago``, ``vor 5 Minuten``, ``just now``), and tell where it ends."""
-    match = _AGO.match(text, start) if may_count_back(text, start) else None
+    may_be = _MAY_COUNT_BACK.search(text[start : start + _LONGEST_SPAN].lower())
+    match = _AGO.match(text, start) if may_be else None
     if match is None:
         return None
     if match["now"]:

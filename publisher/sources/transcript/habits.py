@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from publisher.sources.transcript.bylines import is_name, read_byline
 from publisher.sources.transcript.headlines import is_headline
-from publisher.sources.transcript.tokens import FURNITURE, Kind, Token
+from publisher.sources.transcript.tokens import SILENT, Kind, Token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -87,7 +87,7 @@ def _share(facts: Iterable[bool]) -> float:
 
 def _says_more(tokens: Sequence[Token], place: int) -> bool:
     """Tell whether text stands under an opening before the next."""
-    below = next((t for t in tokens[place + 1 : place + _WINDOW] if t.kind not in {Kind.BLANK, *FURNITURE}), None)
+    below = next((t for t in tokens[place + 1 : place + _WINDOW] if t.kind not in SILENT), None)
     return below is not None and below.kind is Kind.TEXT and below.mark is None
 
 
@@ -97,7 +97,7 @@ def _above(tokens: Sequence[Token], opening: Opening) -> tuple[int, Token] | Non
         token = tokens[place]
         if token.kind is Kind.TEXT and not HANDLE.fullmatch(token.text):
             return place, token
-        if token.kind not in {Kind.TEXT, Kind.BLANK, *FURNITURE}:
+        if token.kind is not Kind.TEXT and token.kind not in SILENT:
             return None
     return None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from publisher.sources.transcript.bylines import read_byline
@@ -102,7 +102,7 @@ def _update(tokens: list[Token], place: int) -> Token:
         return token
     beside = tokens[max(place - 1, 0) : place + 2]
     published = any(one.kind is Kind.UPDATED and not says_update(one.text) for one in beside)
-    return replace(token, kind=Kind.UPDATED) if published else token
+    return token._replace(kind=Kind.UPDATED) if published else token
 
 
 def _end_of_navigation(tokens: list[Token]) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from publisher.sources.transcript.bylines import read_byline
@@ -151,7 +150,7 @@ def _without_signature(tokens: list[Token], section: Section) -> list[Token]:
     if last is not None and inputs and (byline := read_byline(f"From {inputs['names']}")) and byline.sure:
         section.authors, section.byline = byline.authors, tokens[last]
         words = tokens[last].text[: -len(inputs[0])]
-        return [*tokens[:last], *([replace(tokens[last], text=words)] if words else []), *tokens[last + 1 :]]
+        return [*tokens[:last], *([tokens[last]._replace(text=words)] if words else []), *tokens[last + 1 :]]
     signature = _SIGNATURE.fullmatch(tokens[last].text) if last is not None and not section.authors else None
     if last is None or signature is None:
         return tokens

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from html import unescape
+from typing import TYPE_CHECKING, NamedTuple
 
 from publisher.sources.reading import SourceError
 from shared.text import clean_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LONGEST = 1_000_000
 """Characters. libxml2 drops text nodes of ten million silently, and no paragraph comes near this."""
@@ -18,27 +21,25 @@ _ENTITY = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A line of the source. ``number`` counts from 1; ``text`` is cleaned (white space folded); empty if blank."""
 
     number: int
     text: str
 
 
-def split(text: str, name: str) -> list[Line]:
+def split(text: str, name: str) -> Iterator[Line]:
     """Split ``text`` at LF, CRLF and CR, and clean every line.
 
     Raises:
         SourceError: a line is longer than any paragraph.
     """
-    lines = [Line(number, normal(raw)) for number, raw in enumerate(_ENDS.split(text), 1)]
-    for line in lines:
-        if len(line.text) > LONGEST:
-            raise SourceError.at(
-                name, line.number, f"the line has over {LONGEST:,} characters; save the page with its line breaks"
-            )
-    return lines
+    for number, raw in enumerate(_ENDS.split(text), 1):
+        line = normal(raw) if raw else ""
+        if len(line) > LONGEST:
+            what = f"the line has over {LONGEST:,} characters; save the page with its line breaks"
+            raise SourceError.at(name, number, what)
+        yield Line(number, line)
 
 
 def normal(raw: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from publisher.sources.transcript.stamps import read_stamp
@@ -42,7 +41,7 @@ def take_mail_head(tokens: Sequence[Token]) -> list[Token]:
         if match["subject"]:
             found[place] = Token(Kind.TEXT, token.line, _AGAIN.sub("", match["value"], count=1))
         elif stamp:
-            found[place] = replace(token, kind=Kind.UPDATED, stamp=stamp, mark=None)
+            found[place] = token._replace(kind=Kind.UPDATED, stamp=stamp, mark=None)
         else:
-            found[place] = replace(token, kind=Kind.CONTROL, mark=None)
+            found[place] = token._replace(kind=Kind.CONTROL, mark=None)
     return found

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from publisher.sources.transcript.bylines import is_name
+from publisher.sources.transcript.clocks import may_hold
 from publisher.sources.transcript.dates import read_day
-from publisher.sources.transcript.stamps import LONGEST, Stamp, day_alone, may_hold, read_stamp, scan
+from publisher.sources.transcript.stamps import LONGEST, Stamp, day_alone, read_stamp, scan
 
 Form = Literal["lead", "at", "ticker", "author", "label", "dateline", "day", "number", "tail", "figure"]
 
@@ -48,7 +49,7 @@ _ITEM = re.compile(
 _PARTS = frozenset(":-–—")
 _NUMBERED = re.compile(r"(?P<number>[0-9]{1,4})[.)] (?P<after>\S.*)")
 _JOINT = re.compile(r"(?:\*\*|[\])])?(?P<joint> ?: ?[>»]?| ?[-–—|·>»]| ?, ?)?(?:\*\*)? ?")
-_TICKER = re.compile(r"(?:\+{2,}|[•#*]{2,}) ?(?=[0-9])")
+_TICKER = re.compile(r"(?:\+{2,}|•{2,}|[#*]{3,}) ?(?=[0-9])")
 _TICKER_ENDS = re.compile(r" ?\+{2,} ?")
 _AUTHOR = re.compile(
     r"(?:[•‣◦●▪*–—-] )?(?P<by>(?:(?:Posted|Published|Written|Reported) )?[Bb]y )?(?P<name>[^\W\d_][^\d(]{0,60}?)"
@@ -60,7 +61,7 @@ _LABELLED = re.compile(
     r"|(?P<parted>[^\W\d_][^\d,:.;!?()]{1,28})[,:]) (?=[0-9])"
 )
 _DAY_JOINT = re.compile(r" ?[:–—-] (?=\S)")
-_PARTING = re.compile(r" ?[|·–—-] ?| ?\(")
+_PARTING = re.compile(r"[|·–—(-]")
 _DATELINE = re.compile(r"(?P<before>[^\W\d_][^:]{2,70}\([^\W\d_]{2,20}\)) ?[-_–—]+ ?(?=[0-9])")
 _LONGEST_TAILED = 240
 """Characters of a headline with its moment."""
@@ -68,14 +69,23 @@ _DIGIT = re.compile(r"[0-9]")
 
 
 def find_mark(text: str) -> Mark | None:
-    """Find the mark of a cleaned line that is no stamp itself; None if it has none."""
-    first = text[0]
-    if first == "+" or text.startswith(("•• ", "***", "###")):
-        return _ticker(text)
-    if first.isdigit() or first in "•‣◦●▪*|–—-([#" or first.isalpha():
-        readers = (_lead, _number, _author, _label, _day, *((_dateline, _tail) if first.isalpha() else (_figure,)))
-        return next((mark for read in readers if (mark := read(text))), None)
-    return _tail(text)
+    """Find the mark of a cleaned line that is no stamp itself, and may hold one; None if it has none."""
+    for read in _BEGIN_WITH_FIGURE if text[0].isdigit() else _OTHERS:
+        if mark := read(text):
+            return mark
+    return None
+
+
+def _moment(text: str, before: re.Match[str] | None) -> tuple[Stamp, int] | None:
+    """Read the moment behind a match, and tell where it ends; None if there is none, or a flawed one."""
+    found = scan(text, before.end(), before_words=True) if before else None
+    return None if found is None or found[0].flaw else found
+
+
+def _behind(text: str, end: int) -> tuple[str, str]:
+    """Tell what parts a moment from the words behind it, and these."""
+    joint = _JOINT.match(text, end)
+    return (joint["joint"] or "", text[joint.end() :]) if joint else ("", text[end:])
 
 
 def ends_in_stamp(text: str) -> bool:
@@ -90,14 +100,13 @@ def _lead(text: str) -> Mark | None:
     """Read a line that begins with a moment; of a table's row, without the last bar."""
     if text[0] == "|":
         text = text.rstrip("| ")
-    item = _ITEM.match(text) if may_hold(text[:40]) else None
-    found = scan(text, item.end(), before_words=True) if item else None
-    if item is None or found is None or found[0].flaw:
+    item = _ITEM.match(text)
+    found = _moment(text, item)
+    if item is None or found is None:
         return None
     stamp, end = found
-    joint = _JOINT.match(text, end)
-    parted = (joint["joint"] or "").strip()[:1] if joint else ""
-    after = text[joint.end() :] if joint else text[end:]
+    joint, after = _behind(text, end)
+    parted = joint.strip()[:1]
     glued = end < len(text) and not parted and text[end] not in " )]*"
     if after and glued:
         fits = _may_be_glued(text, end)
@@ -131,17 +140,14 @@ def _number(text: str) -> Mark | None:
 
 
 def _ticker(text: str) -> Mark | None:
-    opening = _TICKER.match(text)
-    found = scan(text, opening.end(), before_words=True) if opening else None
-    if found is None or found[0].flaw:
+    found = _moment(text, _TICKER.match(text))
+    if found is None:
         return None
     stamp, end = found
-    rest = text[end:]
-    closing = _TICKER_ENDS.match(rest)
+    closing = _TICKER_ENDS.match(text, end)
     if closing:  # +++22.25 Uhr+++ body
-        return Mark("ticker", stamp, "", rest[closing.end() :], "+")
-    joint = _JOINT.match(rest)
-    after = rest[joint.end() :] if joint else rest
+        return Mark("ticker", stamp, "", text[closing.end() :], "+")
+    _, after = _behind(text, end)
     bare = after.rstrip("+").rstrip()
     return Mark("ticker", stamp, "", bare, "+", closed=after.endswith("++"))
 
@@ -152,8 +158,8 @@ def _author(text: str) -> Mark | None:
         return None
     name = match["name"].strip(" |·,–-")
     bracketed = match["open"].strip() == "("
-    found = scan(text, match.end(), before_words=True) if is_name(name) else None
-    if found is None or found[0].flaw:
+    found = _moment(text, match) if is_name(name) else None
+    if found is None:
         return None
     stamp, end = found
     alone = " " not in name and "." not in name
@@ -166,23 +172,20 @@ def _author(text: str) -> Mark | None:
         if not text.startswith(")", end):
             return None
         end += 1
-    joint = _JOINT.match(text, end)
-    after = text[joint.end() :] if joint else text[end:]
-    return Mark("author", stamp, name, after, "(" if bracketed else "")
+    return Mark("author", stamp, name, _behind(text, end)[1], "(" if bracketed else "")
 
 
 def _label(text: str) -> Mark | None:
     """Read a moment behind the kind of the post: ``VOTE 20:55``, ``Morning, 8:15 a.m.: text``."""
     match = _LABELLED.match(text) if _DIGIT.search(text, 0, 45) else None
-    found = scan(text, match.end(), before_words=True) if match else None
-    if match is None or found is None or found[0].flaw or not found[0].has_clock:
+    found = _moment(text, match)
+    if match is None or found is None or not found[0].has_clock:
         return None
     stamp, end = found
-    joint = _JOINT.match(text, end)
-    after = text[joint.end() :] if joint else text[end:]
+    joint, after = _behind(text, end)
     parted = not after or text[end : end + 1] in {" ", ":", ","}
     label = (match["capitals"] or match["parted"]).strip()
-    return Mark("label", stamp, label, after, joint["joint"] or "" if joint else "") if parted else None
+    return Mark("label", stamp, label, after, joint) if parted else None
 
 
 def _day(text: str) -> Mark | None:
@@ -200,21 +203,26 @@ def _tail(text: str) -> Mark | None:
     if len(text) > _LONGEST_TAILED or not (text[-1].isalnum() or text[-1] in ".)") or not may_hold(text[-LONGEST:]):
         return None
     for parting in _PARTING.finditer(text):
-        stamp = read_stamp(text[parting.end() :].rstrip(")")) if _DIGIT.search(text, parting.end()) else None
+        stamp = read_stamp(text[parting.end() :].strip(" )"))
         if stamp and not stamp.flaw and parting.start() and (stamp.named or stamp.zone or stamp.ago):
-            return Mark("tail", stamp, text[: parting.start()])
+            return Mark("tail", stamp, text[: parting.start()].rstrip())
     return None
 
 
 def _figure(text: str) -> Mark | None:
     """Read what is a clock only on a page of its like: ``21.15``, ``2115``."""
-    stamp = scan(text) if len(text) <= 5 and text.isascii() else None
-    if stamp is None or stamp[1] < len(text) or stamp[0].flaw or stamp[0].style not in {"dot", "bare"}:
+    found = scan(text) if len(text) <= 5 else None
+    if found is None or found[1] < len(text) or found[0].flaw or found[0].style not in {"dot", "bare"}:
         return None
-    return Mark("figure", stamp[0])
+    return Mark("figure", found[0])
 
 
 def _dateline(text: str) -> Mark | None:
     match = _DATELINE.match(text)
     stamp = read_stamp(text[match.end() :]) if match else None
     return Mark("dateline", stamp, match["before"]) if match and stamp and not stamp.flaw else None
+
+
+_BEGIN_WITH_FIGURE = (_lead, _number, _day, _figure)
+_OTHERS = (_ticker, _lead, _author, _label, _day, _dateline, _tail)
+"""Readers of lines that begin with a figure, and of the others: the first that finds a mark tells it."""

@@ -11,7 +11,7 @@ from publisher.sources.transcript.furniture import is_event_minute, is_figure, i
 from publisher.sources.transcript.habits import Habits, find_habits, headline_above, name_above
 from publisher.sources.transcript.heads import take_head
 from publisher.sources.transcript.page import Opening, Section
-from publisher.sources.transcript.tokens import FURNITURE, Kind, Token
+from publisher.sources.transcript.tokens import FURNITURE, SILENT, Kind, Token
 
 if TYPE_CHECKING:
     from publisher.sources.transcript.dates import Day
@@ -86,7 +86,7 @@ def _without_foot(tokens: list[Token], last: int, notes: Notes) -> tuple[list[To
     stamps = [place for place, token in enumerate(tokens) if token.kind is Kind.UPDATED]
     place = stamps[0] if len(stamps) == 1 else -1
     stamp = tokens[place].stamp if place > last else None
-    below = any(token.kind not in {Kind.BLANK, *FURNITURE} for token in tokens[place + 1 :])
+    below = any(token.kind not in SILENT for token in tokens[place + 1 :])
     if stamp is None or below or not (stamp.named and stamp.has_clock) or tokens[place - 1].kind is Kind.TEXT:
         return tokens, []
     return [*tokens[:place], *tokens[place + 1 :]], [tokens[place]]
@@ -127,7 +127,7 @@ def _without_repeats(tokens: list[Token], openings: list[Opening], notes: Notes)
             and not last.after
             and not opening.author
             and _is_same_moment(last, opening)
-            and all(token.kind is Kind.BLANK or token.kind in FURNITURE for token in between)
+            and all(token.kind in SILENT for token in between)
         ):
             richer = max(last, opening, key=lambda one: (bool(one.after), *_says(one), one.place))
             poorer = last if richer is opening else opening
@@ -195,7 +195,7 @@ def _section(tokens: list[Token], opening: Opening, days: _Days, habits: Habits,
     section = Section(opener.line, opening.text, opening.stamp, days.over(opening.place), opener=opener)
     others = tokens[: opening.above] + tokens[opening.above + 1 :]
     others = _without_counts(others, notes)
-    last = next((token.line for token in reversed(others) if token.kind not in {Kind.BLANK, *FURNITURE}), -1)
+    last = next((token.line for token in reversed(others) if token.kind not in SILENT), -1)
     rest: list[Token] = []
     begun = False  # something of the post stands above
     for token in others:
@@ -214,7 +214,7 @@ def _section(tokens: list[Token], opening: Opening, days: _Days, habits: Habits,
             notes.doubt("edited", message, token.line)
         rest.append(Token(Kind.BLANK, token.line, ""))
     if opener.mark is not None and opener.mark.form == "dateline":
-        notes.drop(replace(opener, text=opener.mark.before), "dateline")
+        notes.drop(opener._replace(text=opener.mark.before), "dateline")
     section.lines = (opener, *(token for token in rest if token.kind is not Kind.BLANK))
     section.body = take_head(_with_minutes(rest), opening, habits, section, notes)
     return section
@@ -223,9 +223,9 @@ def _section(tokens: list[Token], opening: Opening, days: _Days, habits: Habits,
 def _without_counts(tokens: list[Token], notes: Notes) -> list[Token]:
     """Leave out the bare numbers that end a post: replies, shares and likes, the pages that a site numbers."""
     end = len(tokens)
-    while end and (tokens[end - 1].kind in {Kind.BLANK, *FURNITURE} or is_figure(tokens[end - 1].text)):
+    while end and (tokens[end - 1].kind in SILENT or is_figure(tokens[end - 1].text)):
         end -= 1
-    figures = [token for token in tokens[end:] if token.kind not in {Kind.BLANK, *FURNITURE}]
+    figures = [token for token in tokens[end:] if token.kind not in SILENT]
     if len(figures) < _FEWEST_COUNTS:
         return tokens
     for token in figures:
@@ -239,7 +239,7 @@ def _with_minutes(tokens: list[Token]) -> list[Token]:
     minute: Token | None = None
     for token in tokens:
         if minute and token.kind is Kind.TEXT and not is_event_minute(token.text):
-            found[-1] = replace(minute, text=f"{minute.text} {token.text}")
+            found[-1] = minute._replace(text=f"{minute.text} {token.text}")
             minute = None
             continue
         if minute is None or token.kind is not Kind.BLANK:

@@ -33,7 +33,7 @@ def find_shape(tokens: Sequence[Token], notes: Notes) -> Choice:
         what = f"{flawed.text!r} {flawed.stamp.flaw}; write it in full, like {EXAMPLE!r}"
         raise notes.refusal(flawed.line, what)
     openings = whole(tokens)
-    claimed = next((token for token in tokens if token.count), None)
+    claimed = next((token for token in tokens if token.posts), None)
     if claimed and not openings:
         raise notes.refusal(claimed.line, none_of(claimed))
     if must_be_timed or not openings:

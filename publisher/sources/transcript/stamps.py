@@ -10,15 +10,13 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 
-from publisher.sources.transcript.clocks import Ago, Clock, Style, may_count_back, read_ago, read_clock
+from publisher.sources.transcript.clocks import Ago, Clock, Style, may_hold, read_ago, read_clock
 from publisher.sources.transcript.dates import WEEKDAYS, Day, read_day
 from publisher.sources.transcript.zones import AMBIGUOUS, CITIES, NAMES, Zone, find_zone
 
 LONGEST = 80
 """Characters; a longer line is prose."""
 
-_DIGIT = re.compile(r"[0-9]")
-_WORD = re.compile(r"\b(?:noon|midnight)\b", re.IGNORECASE)
 _OFFSET = r"(?:UTC|GMT)? ?[+-][0-9]{1,2}(?::?[0-9]{2})?"
 # Alone on a line a zone may be written in any way, and be one that newsreel does not know.
 _ZONE = re.compile(
@@ -35,7 +33,8 @@ _GAP = re.compile(r"(?:,? (?:on|at|um|om|ore|alle|à|às|a las|kl\.?) | ?[,|·�
 _GAP_BEFORE_WORDS = re.compile(r"(?:,? on |,? |T(?=[0-9]))?")
 _TWIN = re.compile(r" ?[/|] ?(?=[0-9])")
 _LABEL = re.compile(r"(?:(?:posted|update)(?: at| on)?:?|ore|alle ore|a las|às) (?=[0-9(a-z])", re.IGNORECASE)
-_WRAPS = re.compile(r"(?P<open>[\[(]|(?:[•‣◦●▪*–—-] )?)(?P<inside>.*?)(?P<close>[\])]|(?: ?[:–—-])?)$")
+_COLONS = tuple(":–—-")
+_OPENING = re.compile(r"[\[(]|[•‣◦●▪*–—-] ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +130,6 @@ def read_stamp(line: str) -> Stamp | None:
     return None
 
 
-def may_hold(text: str) -> bool:
-    """Tell whether a short text may hold a moment; the expressions are slow to fail."""
-    return _DIGIT.search(text) is not None or may_count_back(text) or _WORD.search(text) is not None
-
-
 def scan(text: str, start: int = 0, *, before_words: bool = False) -> tuple[Stamp, int] | None:
     """Read the stamp at ``start``, and tell where it ends; None if there is none.
 
@@ -222,15 +216,17 @@ def _stamp(clock: Clock | None, day: Day | None, ago: Ago | None, said: str | No
 
 
 def _unwrapped(line: str) -> str:
-    match = _WRAPS.match(line)
-    return match["inside"] if match else line
+    """Take away brackets or a bullet, and the mark behind."""
+    opening = _OPENING.match(line)
+    line = line[opening.end() :] if opening else line
+    return line[:-1].rstrip() if line.endswith((*"])", *_COLONS)) else line
 
 
 def _is_figure(stamp: Stamp, line: str) -> bool:
     """Tell whether ``2024``, ``22.24`` or ``31:28`` stand alone: years, figures and results look like clocks."""
     if stamp.named or stamp.zone or stamp.unknown_zone or stamp.ago:
         return False
-    return stamp.flaw is not None or (stamp.style in {"bare", "dot"} and line[-1] not in ":–—-")
+    return stamp.flaw is not None or (stamp.style in {"bare", "dot"} and not line.endswith(_COLONS))
 
 
 def _seam(local: datetime) -> tuple[str, str]:

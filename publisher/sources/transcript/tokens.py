@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from enum import Enum, auto
-from typing import TYPE_CHECKING
+from enum import IntEnum, auto
+from typing import TYPE_CHECKING, NamedTuple
 
+from publisher.sources.transcript.clocks import may_hold
 from publisher.sources.transcript.dates import Day, read_day, read_weekday
 from publisher.sources.transcript.furniture import (
     LONGEST_LABEL,
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from publisher.sources.transcript.lines import Line
 
 
-class Kind(Enum):
-    """What a line is by its own words."""
+class Kind(IntEnum):
+    """What a line is by its own words. Asked a dozen times a line, so an integer, whose hash costs nothing."""
 
     BLANK = auto()
     STAMP = auto()
@@ -59,19 +59,18 @@ class Kind(Enum):
     TEXT = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A line and what it is.
 
-    ``stamp`` belongs to STAMP and UPDATED, ``day`` to DATE, ``count`` to COUNT; ``mark`` is a moment that a line of
-    other words begins or ends with.
+    ``stamp`` belongs to STAMP and UPDATED, ``day`` to DATE, ``posts`` (how many) to COUNT; ``mark`` is a moment that a
+    line of other words begins or ends with.
     """
 
     kind: Kind
     line: int
     text: str
     stamp: Stamp | None = None
-    count: int | None = None
+    posts: int | None = None
     day: Day | None = None
     mark: Mark | None = None
 
@@ -85,6 +84,8 @@ FURNITURE = {
     Kind.CLOSING: "closing",
 }
 """Kinds that are no news wherever they stand, and why they are dropped."""
+SILENT = frozenset({Kind.BLANK, *FURNITURE})
+"""Kinds of lines that are no part of any post."""
 
 # What pages say of themselves, in the languages of ``dates``: "Publié le …, mis à jour le …".
 _PAGE_LABEL = re.compile(
@@ -96,11 +97,9 @@ _PAGE_LABEL = re.compile(
     r"(?: (?:at|on|am|le|el|il|op|em|om|às|alle|den))*:? ",
     re.IGNORECASE,
 )
-_STEMS = ("updat", "modif", "publ", "pubbl", "stand", "aktual", "actual", "mis à", "aggior", "bijge", "veröff", "atual",
-          "oppdat", "opdat", "uppdat", "offentl")  # fmt: skip
+_STEMS = re.compile("updat|modif|publ|pubbl|stand|aktual|actual|mis à|aggior|bijge|veröff|atual|pdat|offentl")
 """Of the labels: one of these is in each, and in few other lines."""
 _PARTING = " ,;|·–—-"
-_DIGIT = re.compile(r"[0-9]")
 COUNT = re.compile(r"([0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,6}) (?:posts?|updates?|entries)", re.IGNORECASE)
 """Says how many posts a page has."""
 _LONGEST_DATE = 45
@@ -115,15 +114,14 @@ def _token(line: Line) -> Token:
     text, number = line.text, line.number
     if not text:
         return Token(Kind.BLANK, number, "")
-    if len(text) <= LONGEST_LABEL:
-        found = _label(text, number)
-        if found:
-            return found
+    timed = may_hold(text)
+    if len(text) <= LONGEST_LABEL and (found := _label(text, number, timed=timed)):
+        return found
     if is_closing(text):
         return Token(Kind.CLOSING, number, text)
     if is_boilerplate(text):
         return Token(Kind.BOILERPLATE, number, text)
-    return Token(Kind.TEXT, number, text, mark=find_mark(text))
+    return Token(Kind.TEXT, number, text, mark=find_mark(text) if timed else None)
 
 
 def says_update(text: str) -> bool:
@@ -134,8 +132,7 @@ def says_update(text: str) -> bool:
 
 def _page_stamp(text: str) -> Stamp | None:
     """Read ``Updated`` and a moment, and what else a page says of when it was published; the update counts."""
-    folded = text.casefold()
-    labels = list(_PAGE_LABEL.finditer(text)) if any(stem in folded for stem in _STEMS) else []
+    labels = list(_PAGE_LABEL.finditer(text)) if _STEMS.search(text.lower()) else []
     if not labels:
         return None
     ends = [*(label.start() for label in labels[1:]), len(text)]
@@ -160,14 +157,14 @@ def _day_alone(text: str) -> Day | None:
     return dated[0] if dated and text[dated[1] :] in {"", ":", "."} else read_weekday(text)
 
 
-def _label(text: str, number: int) -> Token | None:
-    stamp = read_stamp(text)
-    if stamp is not None:
-        return Token(Kind.STAMP, number, text, stamp)
-    if count := COUNT.fullmatch(text):
-        return Token(Kind.COUNT, number, text, count=int(count[1].replace(",", "")))
-    if _DIGIT.search(text) and (stamp := _page_stamp(text)):
-        return Token(Kind.UPDATED, number, text, stamp)
+def _label(text: str, number: int, *, timed: bool) -> Token | None:
+    if timed:
+        if stamp := read_stamp(text):
+            return Token(Kind.STAMP, number, text, stamp)
+        if count := COUNT.fullmatch(text):
+            return Token(Kind.COUNT, number, text, posts=int(count[1].replace(",", "")))
+        if stamp := _page_stamp(text):
+            return Token(Kind.UPDATED, number, text, stamp)
     if day := _day_alone(text):
         return Token(Kind.DATE, number, text, day=day)
     for kind, fits in (
