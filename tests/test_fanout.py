@@ -264,6 +264,39 @@ async def test_silence_is_broken_by_a_heartbeat(monkeypatch):
     assert fanout.counts.deliveries == 0
 
 
+async def test_who_catches_up_does_not_pass_for_news_to_those_who_wait_for_a_sign_of_life():
+    fanout = Fanout()
+    reader = joined(fanout)
+    fanout.broadcast([frame(1)])
+    await done(fanout)
+    spoke = reader.group.spoke
+    late = joined(fanout)
+    await done(fanout)
+    assert late.outlet.taken == [b"1;"]
+    assert reader.group.spoke == spoke
+    fanout.broadcast([frame(2)])
+    await done(fanout)
+    assert reader.group.spoke > spoke
+
+
+async def test_however_often_readers_come_and_go_one_timer_looks_after_them(monkeypatch):
+    loop, timers = asyncio.get_running_loop(), []
+    monkeypatch.setattr(loop, "call_later", lambda _, work: timers.append(work))
+    fanout = Fanout()
+    for _ in range(50):
+        joined(fanout).gone()
+    last = joined(fanout)
+    assert len(timers) == 1
+    for sweeps in (1, 2):
+        timers.pop()()
+        assert len(timers) == 1, sweeps
+    last.gone()
+    timers.pop()()
+    assert not timers
+    joined(fanout)
+    assert len(timers) == 1
+
+
 async def test_a_connection_that_has_lived_long_enough_is_ended(monkeypatch):
     monkeypatch.setattr(fanout_module, "_SWEEP_SECONDS", 0.01)
     fanout = Fanout()

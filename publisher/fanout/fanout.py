@@ -80,6 +80,7 @@ class Fanout:
         self._due: dict[Group, None] = {}  # to whom something is due, in the order of their turns
         self._chores: deque[Iterator[None]] = deque()
         self._turn_is_set = False
+        self._sweeping = False
         self._sweeps = 0
 
     @property
@@ -162,7 +163,8 @@ class Fanout:
         reader.fanout = self
         self._readers.add(reader)
         reader.expires = time.monotonic() + self.life * random.uniform(0.8, 1) if self.life else float("inf")  # noqa: S311
-        if len(self._readers) == 1:
+        if not self._sweeping:
+            self._sweeping = True
             asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._sweep)
 
     def place(self, reader: Reader) -> None:
@@ -247,7 +249,8 @@ class Fanout:
 
     def _sweep(self) -> None:
         """Let go of those who refuse for too long or lived long enough; break silences."""
-        if not self._readers:
+        self._sweeping = bool(self._readers)
+        if not self._sweeping:
             return
         asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._sweep)
         now = time.monotonic()

@@ -53,16 +53,17 @@ class Group:
 
     Attributes:
         size: number of those who take part.
-        spoke: moment of the loop's clock at which they were last written to.
+        spoke: moment of the loop's clock at which all of them were last written to.
     """
 
-    __slots__ = ("_at", "_low", "_memo", "_memo_head", "_next", "_now", "form", "sieve", "size", "spoke")
+    __slots__ = ("_at", "_low", "_memo", "_memo_head", "_next", "_now", "_told", "form", "sieve", "size", "spoke")
 
     def __init__(self, sieve: Sieve | None, form: Form) -> None:
         self.sieve = sieve
         self.form = form
         self.size = 0
         self.spoke = time.monotonic()
+        self._told = -1  # the newest event that was written to any of them
         self._now: list[Reader] = []  # whose turn is in this round, from _at on
         self._at = 0
         self._next: list[Reader] = []  # who had theirs
@@ -118,6 +119,9 @@ class Group:
                 piece = self._due(host, cursor)
                 if piece is not None:
                     low = min(low, piece.upto)
+                    if piece.data and piece.upto > self._told:  # what somebody catches up with is no news to the others
+                        self._told = piece.upto
+                        self.spoke = time.monotonic()
             if piece is None:  # the ring moved on before its turn came
                 self.remove(reader)
                 host.place(reader)
@@ -135,8 +139,6 @@ class Group:
             had(reader)
         _count(host.counts, piece, writes)
         self._at, self._low = at, low
-        if writes:
-            self.spoke = time.monotonic()
         return in_time
 
     def _due(self, host: Host, cursor: int) -> Piece | None:
