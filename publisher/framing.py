@@ -13,12 +13,13 @@ from shared.event import ClockEvent, DeleteEvent, PostEvent, ResetEvent, UpdateE
 from shared.sse import encode_frame
 
 if TYPE_CHECKING:
+    from publisher.fanout import Form
     from publisher.scene import Scene
     from shared.event import Logged, ResetReason
     from shared.post import Post
 
-RESET_BYTES = 4 * 1024 * 1024
-"""Bytes of encoded ``reset`` frames kept for readers to come: readers choose the tags, so there is no end of them."""
+RESET_BYTES = 16 * 1024 * 1024
+"""Bytes of resets kept for readers to come: readers choose the tags, so there is no end of them."""
 
 
 class Framing:
@@ -28,7 +29,8 @@ class Framing:
         self._scene = scene
         self._shelf = scene.shelf
         self._projection = scene.projection
-        self._resets: Cache[tuple[ResetReason, str | None], EncodedFrame] = Cache(RESET_BYTES)
+        self._resets: Cache[tuple[ResetReason, str | None], EncodedFrame] = Cache(RESET_BYTES // 2)
+        self._formed: Cache[tuple[ResetReason, str | None, Form], bytes] = Cache(RESET_BYTES // 2)
 
     def frame(self, logged: Logged, was: frozenset[str] | None = None, *, was_unknown: bool = False) -> EncodedFrame:
         """Encode an event that is filed already; ``was`` are the post's tags before it."""
@@ -71,19 +73,24 @@ class Framing:
             replay=self._scene.replay_at(logged.seq),
         )
 
-    def reset_frame(self, reason: ResetReason, tag: str | None = None) -> EncodedFrame:
-        """Give the ``reset`` that a reader who joins now begins with; encoded once for all who join here."""
-        key = (reason, tag)
-        frame = self._resets.get(key)
-        if frame is None:
-            body = self._reset(reason, str(self._scene.position(self._shelf.head)), tag)
-            frame = EncodedFrame(self._shelf.head, "reset", body)
-            self._resets.put(key, frame, 2 * len(body))  # as it is, and compressed
-        return frame
+    def reset(self, reason: ResetReason, tag: str | None, form: Form) -> bytes:
+        """Give the ``reset`` that a reader who joins now begins with, as it goes out; one for all who join here."""
+        return self._formed.made(
+            (reason, tag, form), lambda: form.framed(self._frame(reason, tag).packed(None, gzip=form.gzip)), len
+        )
+
+    def _frame(self, reason: ResetReason, tag: str | None) -> EncodedFrame:
+        head = self._shelf.head
+        return self._resets.made(
+            (reason, tag),
+            lambda: EncodedFrame(head, "reset", self._reset(reason, str(self._scene.position(head)), tag)),
+            lambda frame: 2 * len(frame.body),  # as it is, and compressed
+        )
 
     def stale(self) -> None:
         """Forget the resets: the story has changed."""
         self._resets.clear()
+        self._formed.clear()
 
     def tags_before(self, logged: Logged) -> frozenset[str] | None:
         """Give the tags of an event's post before it is filed; None where it brings a post, or none is out."""

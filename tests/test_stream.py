@@ -14,9 +14,11 @@ from making import make_post
 from streaming import NOW, Listener, newsroom, reason, seqs
 
 from publisher.cache import Cache
+from publisher.fanout import Form
 from publisher.fanout import fanout as fanout_module
 from publisher.fanout import ring as ring_module
 from publisher.log.contract import LogError
+from publisher.web import backlog as backlog_module
 from publisher.web.connection import Connection
 from shared.event import DeleteEvent, PostEvent, UpdateEvent
 from shared.sse import StreamDecoder
@@ -308,12 +310,43 @@ async def test_an_empty_last_event_id_is_none():
 async def test_readers_with_tags_of_their_own_invention_fill_no_memory():
     async with newsroom() as room:
         await room.pressed(await room.posts(1))
-        room.press.framing._resets = Cache(10_000)
-        frames = [room.press.framing.reset_frame("start", f"tag {number}") for number in range(100)]
-        assert 2 <= len(room.press.framing._resets) <= 10_000 // len(frames[-1].body)
-        assert room.press.framing.reset_frame("start", "tag 99") is frames[-1]
+        framing, forms = room.press.framing, (Form(), Form(gzip=True))
+        framing._resets, framing._formed = Cache(10_000), Cache(10_000)
+        resets = [framing.reset("start", f"tag {number}", form) for number in range(100) for form in forms]
+        assert 2 <= len(framing._resets) <= 10_000 // len(resets[-2])
+        assert 2 <= len(framing._formed) <= 10_000 // len(resets[-1])
+        assert framing.reset("start", "tag 99", forms[1]) is resets[-1]
         await room.pressed(await room.posts(1))
-        assert room.press.framing.reset_frame("start", "tag 99") is not frames[-1]
+        assert framing.reset("start", "tag 99", forms[1]) is not resets[-1]
+
+
+async def test_what_is_kept_for_who_comes_back_is_bounded_by_its_bytes(monkeypatch):
+    for kept in ("PAGES_BYTES", "PIECES_BYTES"):
+        monkeypatch.setattr(backlog_module, kept, 1_000_000)
+    async with newsroom() as room:
+        start = await room.clock()
+        await room.pressed(await room.posts(300, content_html=f"<p>{'x' * 10_000}</p>"))
+        room.channel.fanout.ring.begin(301)  # as after a restart
+        for last in range(start, 300, 20):
+            async with Listener(room, "?tag=harbour", last=room.position(last)) as listener:
+                assert seqs(await listener.upto(301)) == list(range(last + 1, 302))
+        backlog = room.channel.fanout.backlog
+        pages = [backlog._pages.get(span) for span in backlog._pages]
+        assert len(pages) == 1  # a slice of the log has more, and the newest is always kept
+        pieces = [backlog._pieces.get(key) for key in backlog._pieces]
+        assert 0 < sum(len(data) for _, data, _ in pieces) <= 1_000_000
+
+
+async def test_who_joins_after_a_channel_was_renamed_is_told_its_new_name():
+    async with newsroom() as room:
+        await room.pressed(await room.posts(1))
+        titles = []
+        for title in ("Storm", "Gale"):
+            room.press.rename(title, "en", NOW)
+            async with Listener(room) as listener:
+                (reset,) = await listener.upto(1)
+                titles.append(json.loads(reset.data)["title"])
+        assert titles == ["Storm (replay)", "Gale (replay)"]
 
 
 async def test_a_log_that_fails_is_told_in_one_line_and_as_a_problem(caplog):

@@ -11,10 +11,11 @@ import asyncio
 import logging
 import time
 from bisect import bisect_right
-from collections import OrderedDict, deque
+from collections import deque
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from publisher.cache import Cache
 from publisher.fanout import TURN_SECONDS
 from shared.errors import NewsreelError
 from shared.sse import encode_frame
@@ -31,12 +32,10 @@ logger = logging.getLogger(__name__)
 
 PIECE_BYTES = 32 * 1024
 """Bytes of events, before compression, given to a reader who is behind before the next one has its turn."""
-PAGES = 32
-"""Pages of the log that are kept, encoded, for readers who come back from the same place."""
-PIECES = 32
-"""Pieces that are kept, as they go out, for the same reason."""
-RESETS = 8
-"""Resets that are kept as they go out, for all who join at the same position."""
+PAGES_BYTES = 8 * 1024 * 1024
+"""Bytes of the log's pages that are kept, encoded, for readers who come back from the same place."""
+PIECES_BYTES = 4 * 1024 * 1024
+"""Bytes of pieces that are kept, as they go out, for the same reason."""
 
 _SEQ = attrgetter("seq")
 
@@ -50,10 +49,8 @@ class Backlog:
         self._now = now
         self._waiting: deque[Reader] = deque()
         self._serving: asyncio.Task[None] | None = None
-        self._pages: OrderedDict[int, Sequence[EncodedFrame]] = OrderedDict()
-        self._pieces: OrderedDict[tuple[int, int, Sieve | None, Form], tuple[int, bytes, int]] = OrderedDict()
-        self._resets: dict[tuple[ResetReason, str | None, Form], bytes] = {}
-        self._resets_at = -1
+        self._pages: Cache[tuple[int, int], Sequence[EncodedFrame]] = Cache(PAGES_BYTES)  # by where they begin and end
+        self._pieces: Cache[tuple[int, int, Sieve | None, Form], tuple[int, bytes, int]] = Cache(PIECES_BYTES)
 
     def take(self, reader: Reader) -> None:
         """Have a reader brought forward, in its turn."""
@@ -105,16 +102,9 @@ class Backlog:
 
     def _give_reset(self, reader: Reader, reason: ResetReason) -> bool:
         # Body and cursor are taken in one step: what is released while the body is on its way comes after it.
-        head, form = self._channel.press.shelf.head, reader.outlet.form
-        if self._resets_at != head or len(self._resets) == RESETS:
-            self._resets.clear()
-            self._resets_at = head
-        key = (reason, reader.sieve.tag if reader.sieve else None, form)
-        data = self._resets.get(key)
-        if data is None:
-            frame = self._channel.press.framing.reset_frame(*key[:2])
-            data = self._resets[key] = form.framed(frame.packed(None, gzip=form.gzip))
-        reader.cursor, reader.lacks, reader.untold = head, None, "now"
+        tag = reader.sieve.tag if reader.sieve else None
+        data = self._channel.press.framing.reset(reason, tag, reader.outlet.form)
+        reader.cursor, reader.lacks, reader.untold = self._channel.press.shelf.head, None, "now"
         return self._fanout.offer(reader, data, 1)
 
     def _tell_time(self, reader: Reader) -> bool:
@@ -145,14 +135,14 @@ class Backlog:
 
     async def _page(self, cursor: int) -> Sequence[EncodedFrame]:
         """Give what was kept, or what the log holds, after ``cursor``; empty if it does not go on there."""
-        for start, page in self._pages.items():
-            if start <= cursor < page[-1].seq:
-                return page[bisect_right(page, cursor, key=_SEQ) :]
+        span = next((span for span in self._pages if span[0] <= cursor < span[1]), None)
+        page = self._pages.get(span) if span is not None else None
+        if page is not None:
+            return page[bisect_right(page, cursor, key=_SEQ) :]
         page = await self._channel.press.frames_after(cursor, PIECE_BYTES)
         if page:
-            self._pages[cursor] = page
-            if len(self._pages) > PAGES:
-                self._pages.popitem(last=False)
+            # As it is, and compressed.
+            self._pages.put((cursor, page[-1].seq), page, 2 * sum(len(frame.body) for frame in page))
         return page
 
     def _piece(self, reader: Reader, frames: Sequence[EncodedFrame]) -> tuple[int, bytes, int]:
@@ -168,7 +158,6 @@ class Backlog:
                     size += len(text)
                     if size >= PIECE_BYTES:
                         break
-            piece = self._pieces[key] = (upto, form.framed(b"".join(texts)), len(texts))
-            if len(self._pieces) > PIECES:
-                self._pieces.popitem(last=False)
+            data = form.framed(b"".join(texts))
+            piece = self._pieces.put(key, (upto, data, len(texts)), len(data))
         return piece
