@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
-from dataclasses import replace
+from contextlib import AsyncExitStack
 from datetime import UTC
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from publisher.channel import Channel
-from publisher.desk import begin_live, spare_written
 from publisher.filing import Opening
+from publisher.garbage import Garbage
 from publisher.library import Library, library_path
 from publisher.listening import (
     ACCEPTED_AT_ONCE,
@@ -27,35 +24,24 @@ from publisher.listening import (
     tell_of_exhaustion,
     url_of,
 )
-from publisher.lock import MachineLock
 from publisher.log.opening import open_store
-from publisher.log.timed import TimedLog
 from publisher.metrics import Metrics
-from publisher.reel import Reel
-from publisher.render.snapshot import Address, Brand
+from publisher.opener import Opener
 from publisher.replay.alarm import SchedulerAlarm, SteadyTime
-from publisher.replay.conductor import Conductor, Score, release_all
-from publisher.scene import Billing
-from publisher.watch.watcher import Watcher, origin_of, watch_lock_path
 from publisher.web.clients import Clients, Room
-from publisher.web.doors import Limits
+from publisher.web.doors import Doors, Limits
 from publisher.web.problems import LONGEST_URL
 from publisher.web.site import Site
 from publisher.web.waiting import waiting_room
-from publisher.websub.push import Push, hubs_of, leases_path
-from publisher.when import spoken
-from shared.errors import NewsreelError, UsageError
+from publisher.websub.push import Push, leases_path
+from shared.errors import NewsreelError
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Coroutine, Mapping
-    from datetime import date
 
-    from publisher.config import ChannelSettings, Settings
-    from publisher.library import Shelf
-    from publisher.listening import Files
-    from publisher.log.contract import EventLog, LogStore
-    from publisher.measures import Histogram
+    from publisher.channel import Channel
+    from publisher.config import Settings
     from publisher.sources.reading import Reading
     from publisher.token import Token
 
@@ -71,10 +57,6 @@ MEMORY_KEEPS = 100_000
 """Events that a log in memory keeps a channel: a live one would else grow for ever."""
 
 
-class NothingToReplayError(UsageError):
-    """The replay would be over before it begins."""
-
-
 class Server:
     """A running server. ``start``, then ``failed`` to wait on, then, whatever happened, ``stop``."""
 
@@ -82,21 +64,12 @@ class Server:
         self._settings = settings
         self._token = token
         self._readings = readings
-        self._opening = Opening(len(settings.channels))
-        self._scheduler = AsyncIOScheduler(timezone=UTC)
+        self._ends = AsyncExitStack()  # what is to be closed, however far the server was started
         self._tasks: list[asyncio.Task[None]] = []
-        self._runner: web.AppRunner | None = None
-        self._socket: socket.socket | None = None
-        self._listening: asyncio.Server | None = None
-        self._store: LogStore | None = None
-        self._library: Library | None = None
         self._site: Site | None = None
-        self._brand: Brand | None = None
-        self._push: Push | None = None
-        self._watching: MachineLock | None = None
-        """Of the processes over one log the one that holds it watches the sources of live channels."""
-        self._appends: dict[str, Histogram] = {}
+        self._listening: asyncio.Server | None = None
         self.channels: dict[str, Channel] = {}
+        self.metrics: Metrics | None = None
         self.url = ""
         """The public URL of the server, without a trailing slash."""
         self.local_url = ""
@@ -113,33 +86,45 @@ class Server:
             CannotListenError: the port is taken, or the address is not this machine's.
             LogError: the log cannot be opened.
         """
-        server = self._settings.server
+        server, streams, log = self._settings.server, self._settings.streams, self._settings.log.url
         files = shared_out(raise_file_limit())
-        self._socket = listen(server.host, server.port)
-        self.local_url = url_of(self._socket, server.host)
+        sock = listen(server.host, server.port)
+        self._ends.callback(sock.close)
+        self.local_url = url_of(sock, server.host)
         self.url = server.public_url or self.local_url
-        name = server.publisher or urlsplit(self.url).hostname or "localhost"
-        self._brand = Brand(name, server.logo or f"{self.url}/icon.svg")
-        steady = SteadyTime()
-        self._opening.told = told
-        gc.collect()  # not later: it takes 50 ms, by which a replay whose clock runs would let its first post wait
-        async with waiting_room(self._socket, self._opening.__str__):
-            self._store = await open_store(self._settings.log.url)
-            self._library = Library.open(library_path(self._settings.log.url), self._store.epoch)
-            for name, channel in self._settings.channels.items():
-                self._opening.begin(name)
-                self.channels[name] = await self._open(name, channel, steady)
-        self._push = Push.open(
-            self._settings.websub,
-            self.url,
-            leases_path(self._settings.log.url),
-            self.channels.values(),
-            now=steady.now,
+        garbage, steady = Garbage(), SteadyTime()
+        opening = Opening(len(self._settings.channels))
+        opening.told = told
+        garbage.collect()  # not later: it takes 50 ms, by which a replay whose clock runs would let its first post wait
+        async with waiting_room(sock, opening.__str__):
+            store = await open_store(log)
+            self._ends.push_async_callback(store.close)
+            library = Library.open(library_path(log), store.epoch)
+            self._ends.callback(library.close)
+            opener = Opener(self._settings, self.url, store, library, steady.now)
+            self._ends.callback(opener.close)
+            for name, settings in self._settings.channels.items():
+                opening.begin(name)
+                reading = None if settings.mode == "live" else self._readings[name]
+                self.channels[name] = await opener.open(name, reading, opening.filed)
+        push = Push.open(self._settings.websub, self.url, leases_path(log), self.channels.values(), now=steady.now)
+        self._ends.push_async_callback(push.close)
+        limits = Limits(
+            min(streams.most or files.streams, files.streams),
+            streams.most_per_address,
+            streams.new_per_second,
+            streams.trusted_proxies,
         )
-        await self._serve(steady, self._push, files)
-        await self._push.start()
-        self._run(steady)
-        gc.freeze()  # what is there to stay need not be looked through again and again
+        doors = Doors(limits, garbage=garbage)
+        site = self._site = Site(
+            self.channels, steady.now, self._token, push.hub, doors, compress_streams=streams.compress
+        )
+        if server.metrics:
+            self.metrics = Metrics(self.channels, opener.appends, doors, site.reruns, push.hub)
+        await self._serve(sock, site, files.in_all)
+        await push.start()
+        self._run(site, steady, push)
+        garbage.settle()
 
     async def failed(self) -> None:
         """Wait until a part of the server fails; then raise its error."""
@@ -162,168 +147,66 @@ class Server:
         await asyncio.gather(*streams)
 
     async def stop(self) -> None:
-        """End in order, however far it was started: no more releases, the streams, no more connections, the log."""
+        """End in order, however far it was started: no more releases, no more connections, the streams, the log."""
         if self._site is not None:
             self._site.ready = False
-        if self._scheduler.running:
-            self._scheduler.shutdown(wait=False)
-        await self._end_tasks()
-        if self._push is not None:
-            await self._push.close()
-        for channel in self.channels.values():
-            channel.fanout.close()
-        if self._listening is not None:
-            self._listening.close()
-        if self._runner is not None:
-            await self._runner.cleanup()
-        if self._socket is not None:
-            self._socket.close()
-        if self._library is not None:
-            self._library.close()
-        if self._store is not None:
-            await self._store.close()
+        await self._ends.aclose()
 
-    async def _serve(self, steady: SteadyTime, push: Push, files: Files) -> None:
-        """Answer who connects."""
-        assert self._socket is not None  # noqa: S101 start() set it
-        server, streams = self._settings.server, self._settings.streams
-        metrics = Metrics(self.channels, self._appends, push.hub) if server.metrics else None
-        limits = Limits(
-            min(streams.most or files.streams, files.streams),
-            streams.most_per_address,
-            streams.new_per_second,
-            streams.trusted_proxies,
-        )
-        site = self._site = Site(
-            self.channels,
-            steady.now,
-            self._token,
-            push.hub,
-            limits,
-            compress_streams=streams.compress,
-            metrics=metrics,
-        )
-        self._runner = web.AppRunner(site.application(), handler_cancellation=True, shutdown_timeout=SHUTDOWN_SECONDS)
-        await self._runner.setup()
-        assert self._runner.server is not None  # noqa: S101 setup() made it
+    async def _serve(self, sock: socket.socket, site: Site, files: int) -> None:
+        """Answer who connects to a socket, as many as so many open files bear."""
+        server, application = self._settings.server, site.application(self.metrics)
+        runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=SHUTDOWN_SECONDS)
+        self._ends.push_async_callback(runner.cleanup)
+        await runner.setup()
+        assert runner.server is not None  # noqa: S101 setup() made it
         clients = Clients(
-            self._runner.server,
-            Room(server.most_connections, server.most_connections_per_address, streams.trusted_proxies, files.in_all),
+            runner.server,
+            Room(
+                server.most_connections,
+                server.most_connections_per_address,
+                self._settings.streams.trusted_proxies,
+                files,
+            ),
             lambda: site.doors.inside,
             access_log=None,
             logger=_http_log,
             max_line_size=2 * LONGEST_URL,  # what is longer by less still gets an answer of ours
         )
-        if metrics is not None:
-            metrics.clients = clients
+        if self.metrics is not None:
+            self.metrics.clients = clients
         loop = asyncio.get_running_loop()
         tell_of_exhaustion(loop)
-        self._listening = await loop.create_server(clients, sock=self._socket, backlog=ACCEPTED_AT_ONCE)
-        self._socket.listen(BACKLOG)  # asyncio takes one number for both
+        self._listening = await loop.create_server(clients, sock=sock, backlog=ACCEPTED_AT_ONCE)
+        self._ends.callback(self._listening.close)
+        sock.listen(BACKLOG)  # asyncio takes one number for both
 
-    def _run(self, steady: SteadyTime) -> None:
+    def _run(self, site: Site, steady: SteadyTime, push: Push) -> None:
         """Begin what goes on by itself: releases, streams, and what is done each minute."""
-        assert self._site is not None  # noqa: S101 start() set it
-        assert self._push is not None  # noqa: S101
-        self._scheduler.start()
-        for chore in (self._prune, self._push.sweep):
-            self._scheduler.add_job(chore, "interval", minutes=1, misfire_grace_time=None, coalesce=True)
+        self._ends.push_async_callback(self._end_tasks)
+        scheduler = AsyncIOScheduler(timezone=UTC)
+        scheduler.start()
+        self._ends.callback(scheduler.shutdown, wait=False)
+        for chore in (self._prune, push.sweep):
+            scheduler.add_job(chore, "interval", minutes=1, misfire_grace_time=None, coalesce=True)
         streams, beat = self._settings.streams, self._settings.server.heartbeat.total_seconds()
         life = streams.life.total_seconds() if streams.life is not None else 0.0
-        self._site.reruns.beat, self._site.reruns.life = beat, life
+        site.reruns.beat, site.reruns.life = beat, life
         for channel in self.channels.values():
             channel.fanout.beat, channel.fanout.life, channel.fanout.joining = beat, life, streams.join
             self._begin(channel.press.run(), f"press of {channel.name}")
-            alarm = SchedulerAlarm(self._scheduler, f"next cue of {channel.name}", steady.now)
+            alarm = SchedulerAlarm(scheduler, f"next cue of {channel.name}", steady.now)
             self._begin(channel.conduct(alarm, steady.now), f"conductor of {channel.name}")
             if channel.watcher is not None:
                 self._begin(channel.watcher.run(steady.now), f"watcher of {channel.name}")
 
-    async def _open(self, name: str, settings: ChannelSettings, steady: SteadyTime) -> Channel:
-        assert self._store is not None  # noqa: S101 start() set it
-        assert self._library is not None  # noqa: S101
-        log, shelf = TimedLog(self._store.channel(name)), self._library.shelf(name)
-        self._appends[name] = log.appends
-        if settings.mode == "live":
-            return await self._open_live(log, shelf, name, settings, steady)
-        await spare_written(log, name)
-        reading = self._readings[name]
-        reel = Reel((told.event for told in reading.told), max_gap=settings.max_gap)
-        if settings.until is not None:
-            reel = reel.until(settings.until)
-        address = self._address(name, reel.start.date())
-        billing = Billing(
-            title=settings.title or reading.header.title or name,
-            mode=settings.mode,
-            language=settings.language or reading.header.language,
-            first_day=reel.start.date(),
-            opened=steady.now(),
-            window=settings.window,
-            began=reel.start,
-            brand=self._brand,
-        )
-        if settings.mode == "archive":
-            await release_all(reel, log, steady.now())
-            channel = Channel(log, shelf, address, billing, settings.dates)
-        else:
-            conductor = Conductor(reel, _score(name, settings, reel), log)
-            channel = Channel(
-                log, shelf, address, billing, settings.dates, reel=reel, conductor=conductor, ids=settings.loop_ids
-            )
-        await channel.open(steady.now(), self._opening.filed)
-        return channel
-
-    async def _open_live(
-        self, log: EventLog, shelf: Shelf, name: str, settings: ChannelSettings, steady: SteadyTime
-    ) -> Channel:
-        source = settings.source[0] if settings.source else ""
-        beginning = await begin_live(log, steady.now(), source)
-        billing = Billing(
-            title=settings.title or name,
-            mode="live",
-            language=settings.language or None,
-            first_day=None,  # it goes on for as many days as it likes
-            opened=steady.now(),
-            window=settings.window,
-            began=beginning.moment,
-            brand=self._brand,
-        )
-        address = self._address(name, beginning.moment.date())
-        channel = Channel(log, shelf, address, billing, settings.dates, live=beginning)
-        await channel.open(steady.now(), self._opening.filed)
-        if channel.desk is not None and settings.watched:
-            if self._watching is None:
-                self._watching = MachineLock(watch_lock_path(self._settings.log.url))
-            origin = origin_of(settings.intake, self._settings.server.public_url)
-            channel.watcher = Watcher(
-                settings.intake,
-                settings.poll,
-                channel.desk,
-                log=log,
-                press=channel.press,
-                beginning=beginning,
-                lock=self._watching,
-                origin=origin,
-                named=bool(settings.title),
-            )
-        return channel
-
-    def _address(self, name: str, first_day: date) -> Address:
-        authority = urlsplit(self.url).hostname or "localhost"
-        address = Address.of(f"{self.url}/{name}/", name, authority, first_day)
-        return replace(address, hubs=hubs_of(self._settings.websub, self.url))
+    def _begin(self, work: Coroutine[None, None, None], name: str) -> None:
+        self._tasks.append(asyncio.create_task(work, name=name))
 
     async def _end_tasks(self) -> None:
         for task in self._tasks:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=SHUTDOWN_SECONDS)
-        self._tasks.clear()
-        if self._watching is not None:
-            self._watching.close()
-
-    def _begin(self, work: Coroutine[None, None, None], name: str) -> None:
-        self._tasks.append(asyncio.create_task(work, name=name))
 
     async def _prune(self) -> None:
         keep = self._settings.log.keep or (MEMORY_KEEPS if self._settings.log.url.startswith("memory:") else 0)
@@ -334,15 +217,3 @@ class Server:
                 await channel.prune(0 if archive else keep)
             except NewsreelError as error:
                 logger.warning("cannot forget the old events of %s: %s", name, error)
-
-
-def _score(name: str, settings: ChannelSettings, reel: Reel) -> Score:
-    begin = reel.locate(settings.begin) if settings.begin is not None else 0.0
-    asked = "from"
-    if settings.lead and (lead := reel.lead(settings.lead)) >= begin:
-        begin, asked = lead, "lead"
-    if begin >= reel.duration and (settings.begin is not None or settings.lead):
-        end = spoken(reel.story_time(reel.duration))
-        mend = "give an earlier from" if asked == "from" else "give a smaller lead"
-        raise NothingToReplayError(f"channel {name}: it would begin at its end, {end}; {mend}")
-    return Score(settings.speed, begin, settings.start, settings.loop, settings.loop_pause)

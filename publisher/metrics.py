@@ -51,24 +51,29 @@ class Metrics(Collector):
 
     Attributes:
         clients: connections that are no streams, once the server listens.
-        doors: that streams go through, once they are there.
-        reruns: that are watched, once they can be.
 
     Args:
         channels: by name.
         appends: seconds that appends to the log of each channel took.
+        doors: that streams go through.
+        reruns: that are watched.
         hub: the WebSub hub, None where there is none.
     """
 
     def __init__(
-        self, channels: Mapping[str, Channel], appends: Mapping[str, Histogram], hub: Hub | None = None
+        self,
+        channels: Mapping[str, Channel],
+        appends: Mapping[str, Histogram],
+        doors: Doors,
+        reruns: Reruns,
+        hub: Hub | None = None,
     ) -> None:
         self._channels = channels
         self._appends = appends
         self._hub = hub
+        self._doors = doors
+        self._reruns = reruns
         self.clients: Clients | None = None
-        self.doors: Doors | None = None
-        self.reruns: Reruns | None = None
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
@@ -96,18 +101,14 @@ class Metrics(Collector):
             for reason, count in self.clients.closed.items():
                 closed.add_metric([reason], count)
             yield closed
-        if self.doors is not None:
-            yield GaugeMetricFamily(
-                "newsreel_streams_open", "Streams that are open, reruns included.", self.doors.inside
-            )
-            refused = CounterMetricFamily(
-                "newsreel_streams_refused", "Streams that were not let in, by the limit.", labels=("limit",)
-            )
-            for limit, count in self.doors.refused.items():
-                refused.add_metric([limit], count)
-            yield refused
-        if self.reruns is not None:
-            yield GaugeMetricFamily("newsreel_rerun_viewers", "Readers of reruns' streams.", len(self.reruns.viewers))
+        yield GaugeMetricFamily("newsreel_streams_open", "Streams that are open, reruns included.", self._doors.inside)
+        refused = CounterMetricFamily(
+            "newsreel_streams_refused", "Streams that were not let in, by the limit.", labels=("limit",)
+        )
+        for limit, count in self._doors.refused.items():
+            refused.add_metric([limit], count)
+        yield refused
+        yield GaugeMetricFamily("newsreel_rerun_viewers", "Readers of reruns' streams.", len(self._reruns.viewers))
         yield from self._streams()
         yield from self._times()
         yield from self._documents()

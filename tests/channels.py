@@ -160,5 +160,4 @@ async def open_room(
         finally:
             if room.push is not None:
                 await room.push.close()
-            room.channel.fanout.close()
             await runner.cleanup()

@@ -14,7 +14,7 @@ from making import ADDRESS, make_post
 from publisher.listening import listen
 from publisher.scene import Billing
 from publisher.web.clients import Clients, Room
-from publisher.web.doors import Limits
+from publisher.web.doors import Doors, Limits
 from publisher.web.site import Site
 from shared.event import ClockEvent, PostEvent, ResetEvent
 from shared.sse import StreamDecoder
@@ -49,7 +49,7 @@ class Newsroom(Stage):
 async def newsroom(routes=(), limits=Limits(), places=Room(), **options):  # noqa: B008 frozen
     room = Newsroom(**options)
     async with room.pressing():
-        site = Site({"harbour": room.channel}, lambda: NOW, limits=limits)
+        site = Site({"harbour": room.channel}, lambda: NOW, doors=Doors(limits))
         room.doors = site.doors
         application = site.application()
         application.add_routes(routes)
@@ -63,7 +63,6 @@ async def newsroom(routes=(), limits=Limits(), places=Room(), **options):  # noq
             yield room
         finally:
             listening.close()
-            room.channel.fanout.close()
             await runner.cleanup()
 
 

@@ -150,10 +150,10 @@ class Circle:
 
 
 def test_what_was_alive_when_streams_came_is_freed_when_it_is_garbage(monkeypatch):
-    monkeypatch.setattr("publisher.web.doors.SETTLED", 1)
+    monkeypatch.setattr("publisher.garbage.SETTLED", 1)
     doors, seen = Doors(), []
     try:
-        for _ in range(200):
+        for _ in range(40):
             circle = Circle()
             seen.append(weakref.ref(circle))
             doors.admit(asking())()

@@ -12,7 +12,7 @@ LIMIT = 400
 
 # From the ground up. A module imports from its own storey or from those below it; rooms named by their folder.
 STOREYS = [
-    {"clock", "when", "measures", "wording", "cache"},
+    {"clock", "when", "measures", "wording", "cache", "garbage"},
     {"reel", "log", "render", "sources", "lock", "token", "codings", "listening"},
     {"projection", "library", "fanout", "editions", "delta", "intake"},
     {"replay", "scene", "filing"},
@@ -25,7 +25,8 @@ STOREYS = [
     {"websub", "rerun"},
     {"metrics"},
     {"web"},
-    {"app", "export"},
+    {"opener", "export"},
+    {"app"},
     {"commands"},
     {"cli", "__main__"},
 ]

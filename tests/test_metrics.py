@@ -94,7 +94,7 @@ async def test_the_list_of_them_is_true(tmp_path):
         told = [
             f"| `{family.name}{suffixes.get(family.type, '')}` | {family.type} | "
             f"{', '.join(f'`{label}`' for label in family._labelnames)} | {family.documentation} |"
-            for family in room.server._site._metrics.collect()
+            for family in room.server.metrics.collect()
         ]
     listed = (Path(__file__).parent.parent / "docs/metrics.md").read_text().splitlines()
     assert [line for line in listed if line.startswith("| `")] == told

@@ -158,7 +158,7 @@ class Everything:
 
     def routes(self):
         """Find every path that can be asked for; the channel's are asked with all queries."""
-        for route in self.server._runner.app.router.routes():
+        for route in self.server._site.application(self.server.metrics).router.routes():
             resource = route.resource.get_info()
             if route.method not in {"GET", "HEAD"}:
                 assert (route.method, route.resource.canonical) in WRITES, "a new route: is it an output?"

@@ -14,8 +14,8 @@ from publisher.web.site import Site
 
 @pytest.fixture
 def router():
-    site = Site({}, lambda: NOW, Token("t"), hub=SimpleNamespace(), metrics=SimpleNamespace())
-    return site.application().router
+    site = Site({}, lambda: NOW, Token("t"), hub=SimpleNamespace())
+    return site.application(SimpleNamespace()).router
 
 
 def test_every_route_is_described_and_nothing_else_is(router):

@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from serving import EXAMPLES, publishing, transcript, until
 
-from publisher.app import NothingToReplayError, Server
+from publisher.app import Server
 from publisher.cli import publisher
 from publisher.config import arguments
 from publisher.intake import read_sources
+from publisher.opener import NothingToReplayError
 from shared.command import run
 from shared.driving import clock_url
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import random
 import time
 from collections import Counter
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from aiohttp import web
 
+from publisher.garbage import Garbage
 from publisher.measures import tally
 from publisher.web.addresses import client_of, counted_as
 
@@ -22,13 +22,6 @@ if TYPE_CHECKING:
 
 AGAIN_SECONDS = 5
 """After how many seconds who was refused may ask again; up to twice as long, so that not all come at once."""
-SETTLED = 1_000
-"""New streams after which what is alive is taken out of the garbage collector's sight: among 10,000 of them a full
-collection holds the loop for 60 ms. A stream is freed when it is gone, collector or no."""
-TURNOVERS = 2
-"""After so many times as many new streams as there are, the collector does look at all: of requests that were being
-answered when they went out of its sight, about 50 KB in a thousand streams, nothing was freed."""
-
 Limit = Literal["in_all", "per_address", "per_second"]
 
 
@@ -53,11 +46,13 @@ class Doors:
         refused: how many were not let in, by the limit that was reached.
     """
 
-    def __init__(self, limits: Limits = Limits(), now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, limits: Limits = Limits(), now: Callable[[], float] = time.monotonic, garbage: Garbage | None = None
+    ) -> None:
         self.limits = limits
         self.inside = 0
         self.refused: Counter[Limit] = tally(Limit)
-        self._admitted = self._collected = 0
+        self._garbage = garbage or Garbage()
         self._now = now
         self._by_address: Counter[str] = Counter()
         self._allowance = float(limits.per_second)  # a bucket of one second's worth, which fills as time goes by
@@ -80,19 +75,8 @@ class Doors:
             raise self._refusal("per_second", f"more than {limits.per_second} new streams a second")
         self.inside += 1
         self._by_address[address] += 1
-        self._admitted += 1
-        if not self._admitted % SETTLED:
-            self._settle()
+        self._garbage.came(self.inside)
         return partial(self._leave, address)
-
-    def _settle(self) -> None:
-        if self._admitted - self._collected >= TURNOVERS * max(self.inside, SETTLED):
-            self._collected = self._admitted
-            gc.unfreeze()
-            gc.collect()
-        else:
-            gc.collect(1)  # not what is garbage already
-        gc.freeze()
 
     def _leave(self, address: str) -> None:
         self.inside -= 1

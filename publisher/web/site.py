@@ -16,7 +16,7 @@ from publisher.web import desk
 from publisher.web.archive import archive, archive_of
 from publisher.web.clock import set_clock, show_clock
 from publisher.web.documents import YEAR_SECONDS, channel_links, respond
-from publisher.web.doors import Doors, Limits
+from publisher.web.doors import Doors
 from publisher.web.hub import ask
 from publisher.web.negotiation import preferred
 from publisher.web.openapi import description
@@ -57,33 +57,29 @@ class Site:
         now: Callable[[], datetime],
         token: Token | None = None,
         hub: Hub | None = None,
-        limits: Limits = Limits(),  # noqa: B008 frozen
+        doors: Doors | None = None,
         *,
         compress_streams: bool = True,
-        metrics: Metrics | None = None,
     ) -> None:
         self._channels = channels
         self._hub = hub
-        self._metrics = metrics
         self._token = token
         self._now = now
         self._streams: dict[str, Stream] = {}
         self._compress = compress_streams
-        self.doors = Doors(limits)
+        self.doors = doors or Doors()
         self._opened = now()
         self._described: Edition | None = None
         self._lists: dict[str, tuple[tuple[Position, ...], Edition]] = {}
         self.reruns = Reruns(now)
-        if metrics is not None:
-            metrics.doors, metrics.reruns = self.doors, self.reruns
         self._rerun_streams = RerunStreams(self.reruns, self.doors, compress=compress_streams)
         for channel in channels.values():
             channel.press.listeners.append(partial(self.reruns.pressed, channel))
         self.ready = True
         """False while the server drains: ``/readyz`` then answers 503."""
 
-    def application(self) -> web.Application:
-        """Make the aiohttp application."""
+    def application(self, metrics: Metrics | None = None) -> web.Application:
+        """Make the aiohttp application, with ``metrics`` at ``/metrics``."""
         app = web.Application(middlewares=[problems])
         app.on_shutdown.append(self._shut)
         app.on_response_prepare.append(_sign)
@@ -97,8 +93,8 @@ class Site:
         app.router.add_get("/openapi.json", self._openapi)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
-        if self._metrics is not None:
-            app.router.add_get("/metrics", self._expose)
+        if metrics is not None:
+            app.router.add_get("/metrics", partial(_expose, metrics=metrics))
         if self._hub is not None:
             app.router.add_post("/hub", partial(ask, hub=self._hub))
         app.router.add_get("/{channel}", self._slash)
@@ -150,6 +146,8 @@ class Site:
         return self._lists[media_type][1]
 
     async def _shut(self, _app: web.Application) -> None:
+        for channel in self._channels.values():
+            channel.fanout.close()
         self.reruns.close()
 
     def _current(self, channel: Channel, name: str) -> Callable[[web.Request], Awaitable[web.Response]]:
@@ -255,11 +253,6 @@ class Site:
             raise web.HTTPServiceUnavailable(text="the server is shutting down", headers={"Retry-After": "5"})
         return web.json_response({"status": "ready"}, headers=_NOW)
 
-    async def _expose(self, request: web.Request) -> web.Response:
-        assert self._metrics is not None  # noqa: S101 the route is there
-        body, media_type = self._metrics.expose(request.headers.get("Accept", ""))
-        return web.Response(body=body, headers={"Content-Type": media_type, "Cache-Control": "no-store"})
-
     async def _view(self, request: web.Request) -> View:
         return await view_of(request, self._channel(request), self.reruns, self._now())
 
@@ -269,6 +262,11 @@ class Site:
             return self._channels[name]
         except KeyError:
             raise web.HTTPNotFound(text=f"there is no channel {name[:80]!r}; / lists the channels") from None
+
+
+async def _expose(request: web.Request, metrics: Metrics) -> web.Response:
+    body, media_type = metrics.expose(request.headers.get("Accept", ""))
+    return web.Response(body=body, headers={"Content-Type": media_type} | _NOW)
 
 
 async def _sign(_request: web.Request, response: web.StreamResponse) -> None:
