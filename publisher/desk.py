@@ -259,6 +259,7 @@ class Desk:
             if filed.post is not None:
                 number = max(number, filed.post.revision + 1)
             elif self._press.shelf.withdrew(slug):
+                await self._press.shelf.wiped()
                 return self._press.scene.deletion(filed)
             may(self._press.scene.project(filed))
             logged = await self._append(

@@ -370,6 +370,24 @@ async def test_a_withdrawal_is_out_everywhere_and_stays(tmp_path):
         assert (answer.status, problem["detail"]) == (404, "there is no post 'none'")
 
 
+async def test_no_word_of_what_is_withdrawn_is_on_the_disk_when_it_is_answered(tmp_path):
+    words = "Zanzibar"
+    secret = {"title": words, "content_html": f"<p>{words * 400}</p>", "tags": [words], "authors": [{"name": words}]}
+
+    def left():
+        return {file.name for file in tmp_path.iterdir() if words.encode() in file.read_bytes()}
+
+    async with newsroom(tmp_path) as room:
+        for n in range(4):
+            await room.post(secret | {"id": f"a{n}"})
+            await room.put(f"a{n}", secret | {"title": f"{words}, corrected"})
+            await room.post({"id": f"b{n}", "title": "Another", "content_html": "<p>x</p>" * 200})
+        assert {name.removesuffix("-wal") for name in left()} == {"log.db", "log.db.library"}
+        answers = await asyncio.gather(*(room.withdraw(f"a{n}") for n in (0, 1, 2, 3, 3)))
+        assert {answer.status for answer, _ in answers} == {200}
+        assert left() == set()
+
+
 async def test_a_post_that_is_withdrawn_while_others_revise_it_stays_away(tmp_path):
     async with newsroom(tmp_path) as room, newsroom(tmp_path) as other:
         await room.post(FERRY)

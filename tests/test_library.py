@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -704,6 +705,109 @@ def test_checkpoints_are_made_beside_the_filing(tmp_path, monkeypatch):
     assert (tmp_path / "library").stat().st_size > begun
     library.close()
     assert not (tmp_path / "library-wal").exists()  # it was all brought into the file
+
+
+WORDS = "Zanzibar"
+
+
+def words_in(path):
+    """Tell whether the words are anywhere in a library's file and what SQLite keeps beside it."""
+    return any(WORDS.encode() in file.read_bytes() for file in path.parent.glob(f"{path.name}*"))
+
+
+async def test_what_is_withdrawn_is_overwritten_beside_the_loop(tmp_path, monkeypatch):
+    path, threads, said = tmp_path / "library", set(), []
+    run = checkpoints.Checkpoints._run
+    monkeypatch.setattr(
+        checkpoints.Checkpoints, "_run", lambda self, kind: (threads.add(threading.get_ident()), run(self, kind))[1]
+    )
+    library = Library.open(path, "k3f9")
+    library._stacks._connection.set_trace_callback(said.append)
+    shelf = library.shelf("harbour")
+    for n in range(9):  # others around it, so that pages are split and filled
+        shelf.file([post(f"p{n}", 3 * n + 1, title=f"Post {n}" * 300)])
+        shelf.file([post(f"a{n}", 3 * n + 2, Author.of(WORDS), title=WORDS * 400)])
+        shelf.file([update(f"a{n}", 3 * n + 3, title=WORDS * 500)])
+    assert words_in(path)
+    shelf.file([withdraw(f"a{n}", 30 + n) for n in range(9)])
+    await shelf.wiped()
+    assert not words_in(path)
+    assert len(said) > 100
+    assert not [one for one in said if "wal_checkpoint" in one]
+    assert threads and threading.get_ident() not in threads
+    library.close()
+
+
+async def test_who_reads_the_library_for_long_holds_up_neither_the_loop_nor_the_wiping_for_ever(
+    tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr(checkpoints, "WIPED_SECONDS", 0.01)
+    path = tmp_path / "library"
+    library = Library.open(path, "k3f9")
+    shelf = library.shelf("harbour")
+    shelf.file([post("a", 1, title=WORDS)])
+    await shelf.wiped()  # of before a crash
+    reader = sqlite3.connect(path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM version").fetchall()
+    shelf.file([withdraw("a", 2)])
+    await shelf.wiped()
+    assert "stays in its write-ahead log until that has ended" in caplog.text
+    shelf.file([post("b", 3)])
+    assert slugs(shelf.window(9)) == ["b"]
+    reader.close()
+    monkeypatch.setattr(checkpoints, "WIPED_SECONDS", 20)
+    await shelf.wiped()
+    assert not words_in(path)
+    library.close()
+
+
+async def test_a_kill_at_any_statement_leaves_whole_batches_and_no_word_of_what_was_withdrawn(tmp_path, monkeypatch):
+    path, killed = tmp_path / "library", []
+
+    def kill(_statement=""):
+        """Keep what the files hold just now: that is what a kill leaves."""
+        left = tmp_path / f"{len(killed)}" / "library"
+        left.parent.mkdir()
+        for suffix in ("", "-wal"):
+            shutil.copy(f"{path}{suffix}", f"{left}{suffix}")
+        killed.append((left, len(filed_)))
+
+    run = checkpoints.Checkpoints._run
+    monkeypatch.setattr(checkpoints.Checkpoints, "_run", lambda self, kind: (kill(), run(self, kind))[1])
+    batches, filed_ = (
+        [
+            [clock(1), post("a", 2, Author.of(WORDS), title=WORDS), post("b", 3, ADA)],
+            [update("a", 4, BEN, title=WORDS), delete("b", 5)],
+            [withdraw("a", 6), post("b", 7, BEN)],
+            [reset(8), clock(9, 30), post("c", 10, ADA)],
+            [update("c", 11, BEN)],
+        ],
+        [],
+    )
+    library = Library.open(path, "k3f9")
+    shelf = library.shelf("harbour")
+    await shelf.wiped()
+    library._stacks._connection.set_trace_callback(kill)
+    for batch in batches:
+        shelf.file(batch)
+        await shelf.wiped()
+        filed_.append(batch[-1].seq)
+    library._stacks._connection.set_trace_callback(None)
+    library.close()
+    monkeypatch.undo()
+    states = [0, *filed_]
+    assert len(killed) > 60
+    for left, acknowledged in killed:
+        library = Library.open(left, "k3f9")
+        shelf = library.shelf("harbour")
+        await shelf.wiped()
+        assert shelf.head in states[acknowledged : acknowledged + 2]
+        assert shelf.head < 6 or not words_in(left)
+        before = [one for batch in batches for one in batch if one.seq <= shelf.head]
+        assert everything(shelf) == everything(filed(before))
+        assert slugs(shelf.at(shelf.head).window(9)) == slugs(filed(before).at(shelf.head).window(9))
+        library.close()
 
 
 FILE_FOR_EVER = """

@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -395,6 +396,7 @@ async def test_a_withdrawal_takes_the_words_of_its_post_and_nothing_else(log):
         assert now.event.post.revision == was.event.post.revision
     assert await log.append([told(1, 2)]) == [after[1]], "the key is known still"
     assert SECRET not in str(await log.latest("update"))
+    assert await collect(log, 0, len(after)) == after, "also for who follows from memory"
     assert await log.append([withdrawal(3, 2)]) == [gone]
     assert await log.read(0) == after
 
@@ -422,7 +424,7 @@ async def test_what_is_withdrawn_or_pruned_is_overwritten_on_the_disk_at_once(pa
     await store.close()
 
 
-async def test_who_reads_the_file_for_long_does_not_keep_the_words_for_ever(path):
+async def test_who_reads_the_file_for_long_does_not_keep_the_words_for_ever(path, caplog):
     store = await SqliteStore.open(path)
     log = store.channel("harbour")
     await log.append([told(1, 1)])
@@ -431,10 +433,11 @@ async def test_who_reads_the_file_for_long_does_not_keep_the_words_for_ever(path
     reader.execute("SELECT * FROM event").fetchall()
     await log.append([withdrawal(1, 2)])
     assert SECRET not in str(await log.read(0))
+    assert "stays in its write-ahead log until that has ended" in caplog.text
     reader.execute("COMMIT")
-    await log.append([draft("another")])
-    assert SECRET.encode() not in whole(path)
     reader.close()
+    async with asyncio.timeout(20):
+        await until(lambda: SECRET.encode() not in whole(path))
     await store.close()
 
 
@@ -760,6 +763,40 @@ async def test_a_kill_loses_nothing_that_was_acknowledged(path, seed):
     assert read == [f"k{n}.{m}" for n in range(len(read) // 3) for m in range(3)]
     assert len(read) // 3 > said[-1]
     await store.close()
+
+
+async def test_a_kill_at_any_statement_leaves_whole_groups_and_no_word_of_what_was_withdrawn(path, tmp_path):
+    store = await SqliteStore.open(path)
+    log = store.channel("harbour")
+    (secret, b), (again, c) = [told(1, 1), draft("b")], [told(1, 2), draft("c")]
+    said, killed = [], []
+
+    def kill(statement):
+        """Keep what the files hold just before a statement: that is what a kill leaves."""
+        left = tmp_path / f"{len(killed)}" / path.name
+        left.parent.mkdir()
+        for suffix in ("", "-wal"):
+            shutil.copy(f"{path}{suffix}", f"{left}{suffix}")
+        killed.append((left, len(said)))
+
+    store._file._connection.set_trace_callback(kill)
+    steps = [log.append([secret, b]), log.append([again, c]), log.append([withdrawal(1, 3), draft("d")])]
+    steps += [log.prune(2), log.append([draft("e")])]
+    for step in steps:
+        await step
+        said.append([one.key for one in await log.read(0)])
+    store._file._connection.set_trace_callback(None)
+    await store.close()
+    states = [[], *said]
+    assert len(killed) > 30
+    for left, acknowledged in killed:
+        store = await SqliteStore.open(left)
+        read = await store.channel("harbour").read(0)
+        assert keys(read) in states[acknowledged : acknowledged + 2]
+        if "take-1:a:3" in keys(read) or "e" in keys(read):
+            assert SECRET not in str(read)
+            assert SECRET.encode() not in whole(left)
+        await store.close()
 
 
 APPEND_MANY = """

@@ -1,6 +1,6 @@
 """The library: a node's own copy of the log, indexed for what documents ask. Made anew from the log when in doubt.
 
-Every call is synchronous and made for the event loop: microseconds, but for long batches to file.
+Calls are synchronous and made for the event loop: microseconds, but for long batches to file.
 """
 
 from __future__ import annotations

@@ -110,6 +110,10 @@ class Shelf:
             self._load()
             raise
 
+    async def wiped(self) -> None:
+        """Wait until no word of what was withdrawn is on the disk."""
+        await self._stacks.wiped()
+
     def clear(self, lost: int = 0) -> None:
         """Empty the shelf, to be filed anew from the log's oldest event: what it holds does not go on there.
 

@@ -136,7 +136,7 @@ class Stacks:
         self._connection = connection
         self._lock = lock
         self._checkpoints = Checkpoints(path) if path not in _PASSING else None
-        self._lingering = True  # words of a withdrawn post may be in the write-ahead log: of before a crash, too
+        self._withdraws = True  # words of a withdrawn post may be in the write-ahead log: of before a crash, too
         self._ended = [take for (take,) in self.rows("SELECT id FROM take WHERE ended")]
 
     @classmethod
@@ -217,7 +217,7 @@ class Stacks:
             yield
             return
         ended = list(self._ended)
-        self.execute("BEGIN")
+        self.execute("BEGIN IMMEDIATE")  # one that reads first would not wait while the write-ahead log is wiped
         try:
             yield
             self.execute("COMMIT")
@@ -226,16 +226,21 @@ class Stacks:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
-        if self._lingering:
-            with suppress(sqlite3.Error):  # all is committed; it is tried again after the next transaction
-                (busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-                self._lingering = bool(busy)
-        elif self._checkpoints is not None:
-            self._checkpoints.due(self._connection.total_changes)
+        if self._checkpoints is not None:
+            if self._withdraws:
+                self._checkpoints.wipe()
+            else:
+                self._checkpoints.due(self._connection.total_changes)
+        self._withdraws = False
 
     def wipe(self) -> None:
         """Leave nothing of what this transaction deletes in the write-ahead log either: a post is withdrawn."""
-        self._lingering = True
+        self._withdraws = True
+
+    async def wiped(self) -> None:
+        """Wait until nothing is left of what was withdrawn; see ``Checkpoints.wiped``."""
+        if self._checkpoints is not None:
+            await self._checkpoints.wiped()
 
     def begin_take(self) -> int:
         """Give the number of a new, empty take."""

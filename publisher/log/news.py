@@ -66,7 +66,7 @@ class Recent:
             self._since = self._events.popleft().seq
 
     def clear(self) -> None:
-        """Drop all: another process has written."""
+        """Drop all: the log holds something else by now, or more."""
         self._events.clear()
         self._since = None
 

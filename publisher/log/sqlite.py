@@ -16,6 +16,7 @@ from publisher.log.contract import LogError
 from publisher.log.news import Bells, Recent
 from publisher.log.sqlite_file import LogFile, Written
 from publisher.log.sqlite_writer import Writer
+from publisher.log.withdrawal import withdrawn_by
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -134,7 +135,10 @@ class SqliteLog:
         return written.logged
 
     def _appended(self, written: Written) -> None:
-        self.recent.add(written.before, written.fresh)
+        if any(withdrawn_by(logged.event) for logged in written.fresh):
+            self.recent.clear()  # what is there of that post still has its words
+        else:
+            self.recent.add(written.before, written.fresh)
         self.bells.ring()
 
     async def read(self, after: int, limit: int = 500) -> list[Logged]:

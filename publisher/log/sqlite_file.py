@@ -100,13 +100,18 @@ class Written:
 
 
 class LogFile:
-    """One connection to a log's file."""
+    """One connection to a log's file.
+
+    Attributes:
+        epoch: of the log.
+        lingering: the write-ahead log may hold words of posts that are withdrawn.
+    """
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self.epoch = ""
         self._connection = connection
-        self._lingering = True  # words of a withdrawn post may be in the write-ahead log: of before a crash, too
+        self.lingering = True  # words of a withdrawn post may be in the write-ahead log: of before a crash, too
 
     @classmethod
     def open(cls, path: Path) -> LogFile:
@@ -123,7 +128,7 @@ class LogFile:
                 file._connection.execute("PRAGMA synchronous = FULL")
                 file._connection.execute("PRAGMA secure_delete = ON")  # what is withdrawn or pruned is overwritten
                 (file.epoch,) = file._connection.execute("SELECT epoch FROM meta").fetchone()
-            with suppress(sqlite3.Error):  # it is tried again after the next commit
+            with suppress(sqlite3.Error):  # it is tried again by who writes
                 file.wipe()
         except BaseException:
             file.close()
@@ -231,18 +236,21 @@ class LogFile:
                 bare = wordless(self._logged(row), slug)
                 text = encode_event(bare.event).decode()
                 self._connection.execute("UPDATE event SET event = ? WHERE seq = ?", (text, bare.seq))
-        self._lingering = True
+        self.lingering = True
 
     def wipe(self) -> None:
-        """Leave no words of withdrawn posts in the write-ahead log, or try again later if somebody is reading it.
+        """Leave no words of withdrawn posts in the write-ahead log, unless somebody is reading it just now.
 
-        Call it after a commit. What it overwrites in the file itself is ``secure_delete``'s doing.
+        Call it after a commit, and as long as there is something ``lingering``. What is overwritten in the file itself
+        is ``secure_delete``'s doing.
         """
-        if self._lingering:
+        if self.lingering:
             self._connection.execute(f"PRAGMA busy_timeout = {WIPE_MILLISECONDS}")
-            (busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            self._connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
-            self._lingering = bool(busy)
+            try:
+                (busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                self.lingering = bool(busy)
+            finally:
+                self._connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
 
     def prune(self, channel: str, upto: int, limit: int) -> bool:
         """Forget up to ``limit`` events; True if there may be more to forget."""

@@ -6,6 +6,7 @@ A commit costs one fsync however much it holds, so while one is on its way to th
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 import sys
 import threading
@@ -23,13 +24,15 @@ if TYPE_CHECKING:
 
     from publisher.log.sqlite_file import LogFile
 
+logger = logging.getLogger(__name__)
+
 MAX_GROUPS = 1000
 """Most groups in one commit, so that the first of them does not wait for ever."""
 SWITCH_SECONDS = 0.0005
 """How long the loop may keep the interpreter's lock from the writer. Each statement waits for it once, and Python's
 own 5 ms add up: beside a loop that is never idle an append took 130 ms at the 90th percentile, so it takes 21."""
 LOOK_SECONDS = 0.15
-"""How often to look whether another process has appended, while somebody tails."""
+"""How often to look whether another process has appended, while somebody tails, or whether one reads what is to go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class Writer:
         self._looking = 0
         self._stopping = False
         self._broken: str | None = None
+        self._told = False  # that somebody keeps the words of withdrawn posts from being wiped
         sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
         # A daemon, so that a program that forgets to close still ends; what was acknowledged is on the disk.
         self._thread = threading.Thread(target=self._run, name=f"log {file.path.name}", daemon=True)
@@ -90,8 +94,10 @@ class Writer:
         seen, looked = self._version(), time.monotonic()
         while not (self._stopping and self._queue.empty()):
             jobs = self._gather()
-            if jobs:
-                outcomes = self._commit(jobs)
+            outcomes = self._commit(jobs) if jobs else []
+            if self._file.lingering:
+                self._wipe()  # before those who wait are told
+            if outcomes:
                 self._call(partial(_settle, outcomes))
             if self._looking and time.monotonic() - looked >= LOOK_SECONDS:
                 looked = time.monotonic()
@@ -110,7 +116,7 @@ class Writer:
         """Wait for a job, then take all that wait with it; empty after a mere nudge."""
         jobs: list[Job] = []
         try:
-            job = self._queue.get(timeout=LOOK_SECONDS if self._looking else None)
+            job = self._queue.get(timeout=LOOK_SECONDS if self._looking or self._file.lingering else None)
             while job is not None:
                 jobs.append(job)
                 job = self._queue.get_nowait() if len(jobs) < MAX_GROUPS else None
@@ -136,9 +142,19 @@ class Writer:
             if isinstance(failure, BrokenLogError):
                 self._broken = str(failure)
             return [(job, None, type(failure)(str(failure))) for job in jobs]
-        with suppress(sqlite3.Error):  # all is durable; it is tried again after the next commit
-            self._file.wipe()
         return outcomes
+
+    def _wipe(self) -> None:
+        """Leave nothing of withdrawn words behind, at the latest when who reads the write-ahead log has read it."""
+        with suppress(sqlite3.Error):  # all is durable; it is tried again
+            self._file.wipe()
+        if self._file.lingering != self._told:
+            self._told = self._file.lingering
+            if self._told:
+                logger.warning(
+                    "another program reads %s: what was withdrawn stays in its write-ahead log until that has ended",
+                    self._file.path,
+                )
 
     def _attempt(self, job: Job, *, alone: bool) -> Outcome:
         """Run one group; only a failing medium gets past it to the other groups of the commit.
