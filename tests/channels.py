@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from aiohttp import ClientSession, web
 from making import make_post
+from patience import soon
 
 from publisher.channel import Channel
 from publisher.library import Library
@@ -22,13 +23,6 @@ from shared.event import ClockEvent, DeleteEvent, PostEvent, ResetEvent, UpdateE
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 REEL = Reel([PostEvent(post=make_post("only"))])
-
-
-async def soon(condition, seconds=10):
-    """Wait for something that the loop will bring about."""
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 nothing there rings a bell
-            await asyncio.sleep(0.001)
 
 
 class Stage:

@@ -7,10 +7,9 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import pytest
+from patience import PATIENCE
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
@@ -57,7 +56,7 @@ class Publisher:
         return self._gone()
 
     def _gone(self):
-        code = self.process.wait(15)
+        code = self.process.wait(PATIENCE)
         self.complaints = self.process.stderr.read()
         self.process.stdout.close()
         self.process.stderr.close()
@@ -88,13 +87,3 @@ def transcript(count, *, minutes=1, title="An invented day"):
         )
     head = f"{title}\n\nBy Ada Quist and Bo Lindqvist, Coast News\n\n{count} Posts\nSort byDropdown arrow\n"
     return head + "\n".join(posts)
-
-
-def until(condition, seconds=20, what="it"):
-    """Wait for something outside this process, looking again and again; fail if it does not come."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if value := condition():
-            return value
-        time.sleep(0.02)
-    pytest.fail(f"{what} did not happen within {seconds} s")

@@ -10,6 +10,7 @@ from datetime import timedelta
 from aiohttp import web
 from channels import NOW, Stage
 from making import ADDRESS, make_post
+from patience import PATIENCE
 
 from publisher.listening import listen
 from publisher.scene import Billing
@@ -114,7 +115,7 @@ class Listener:
     async def until(self, done):
         """Read frames until ``done(frame)``."""
         while True:
-            piece = await asyncio.wait_for(self.piece(), 20)
+            piece = await asyncio.wait_for(self.piece(), PATIENCE)
             assert piece, "the stream ended"
             new = self.decoder.feed(piece)
             self.frames += new

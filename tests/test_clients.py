@@ -7,9 +7,10 @@ import socket
 from contextlib import ExitStack, asynccontextmanager
 from ipaddress import ip_network
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from channels import soon
+from patience import PATIENCE, soon
 from serving import publishing, transcript
 from streaming import Listener, newsroom
 
@@ -31,11 +32,15 @@ class Caller:
         """Ask for something small; give the status, None where the connection is closed."""
         try:
             self.writing.write(ASK)
-            head = await asyncio.wait_for(self.reading.readuntil(b"\r\n\r\n"), 20)
+            head = await asyncio.wait_for(self.reading.readuntil(b"\r\n\r\n"), PATIENCE)
         except (asyncio.IncompleteReadError, ConnectionError):
             return None
         await self.reading.readexactly(int(head.lower().partition(b"content-length: ")[2].split()[0]))
         return int(head.split()[1])
+
+    @property
+    def port(self):
+        return self.writing.get_extra_info("sockname")[1]
 
     def leave(self):
         self.writing.transport.abort()
@@ -88,7 +93,8 @@ async def test_one_more_takes_the_place_of_the_quietest_and_streams_stay(at_once
             assert room.channel.fanout.readers == 1
 
 
-async def test_where_all_are_busy_the_new_one_is_told_to_come_again():
+async def test_where_all_are_busy_the_new_one_is_told_to_come_again(monkeypatch):
+    monkeypatch.setattr(clients_module, "BUSY_SECONDS", float("inf"))
     async with clients(in_all=2) as (room, call):
         callers = [await call() for _ in range(2)]
         assert [await caller.ask() for caller in callers] == [200, 200]
@@ -119,8 +125,9 @@ async def test_an_address_has_so_many_places_and_a_trusted_proxy_as_many_as_ther
 
 @pytest.mark.parametrize("goes_on", ["keep-alive", "close"])
 async def test_who_asks_and_does_not_read_is_closed_and_holds_little_until_then(monkeypatch, goes_on):
-    monkeypatch.setattr(clients_module, "STALLED_SECONDS", 0.3)
-    monkeypatch.setattr(clients_module, "_SWEEP_SECONDS", 0.02)
+    now = 0.0
+    monkeypatch.setattr(clients_module, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(clients_module, "_SWEEP_SECONDS", 0.001)
     async with clients() as (room, call):
         await room.pressed(await room.posts(100, content_html=f"<p>{'x' * 60_000}</p>"))
         stalled = await call(buffer=4096)
@@ -132,12 +139,18 @@ async def test_who_asks_and_does_not_read_is_closed_and_holds_little_until_then(
         head = await slow.reading.readuntil(b"\r\n\r\n")
         left = int(head.lower().partition(b"content-length: ")[2].split()[0])
         assert left > 6_000_000
+        (served,) = (one for one in room.clients._quiet if one._socket.get_extra_info("peername")[1] == slow.port)
         held = 0
         while left:
-            left -= len(await slow.reading.read(4096))
+            piece = await slow.reading.read(4096)
+            assert piece, "closed, though it took something all the while"
+            left -= len(piece)
             held = max([held, *(client._socket.get_write_buffer_size() for client in room.clients._quiet)])
+            if served.moved == now:
+                now += clients_module.STALLED_SECONDS - 1
             await asyncio.sleep(0)
         assert 0 < held <= PIECE_BYTES + 4096
+        now += 2 * clients_module.STALLED_SECONDS
         await soon(lambda: +room.clients.closed == {"stalled": 1})
 
 
@@ -204,7 +217,7 @@ def test_a_server_without_files_says_so_once_and_goes_on_when_there_are_some(tmp
     with publishing("replay", source) as publisher, ExitStack() as open_ones:
 
         def connect():
-            sock = open_ones.enter_context(socket.create_connection(("127.0.0.1", publisher.port), 20))
+            sock = open_ones.enter_context(socket.create_connection(("127.0.0.1", publisher.port), PATIENCE))
             sock.sendall(ASK)
             return sock
 
@@ -217,7 +230,7 @@ def test_a_server_without_files_says_so_once_and_goes_on_when_there_are_some(tmp
         with pytest.raises(TimeoutError):
             waiting[0].recv(12)
         resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
-        waiting[0].settimeout(20)
+        waiting[0].settimeout(PATIENCE)
         assert [sock.recv(12) for sock in waiting] == [b"HTTP/1.1 200"] * 40
     assert publisher.complaints == (
         "newsreel-publisher: connections have to wait (Too many open files): let more files be open (ulimit -n)\n"

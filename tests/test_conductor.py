@@ -9,6 +9,7 @@ from bench.replay import SPEEDS, day_after_day, posts_at, simulated
 from hypothesis import given
 from hypothesis import strategies as st
 from making import make_post
+from patience import PATIENCE
 from serving import EXAMPLES
 
 from publisher.intake import Wanted, read_sources
@@ -359,7 +360,7 @@ async def test_a_log_that_fails_is_told_once_tried_again_and_told_when_it_takes_
     failing(log, 3)
     bell = Bell()
     task = asyncio.create_task(conductor.run(bell, lambda: NOW))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not slugs(await everything(log)):
             await asyncio.sleep(0)
             for ring in bell.rings:
@@ -434,7 +435,7 @@ async def test_it_ends_when_told_to_even_in_the_moment_of_a_cue(steps):
     for _ in range(steps):
         await asyncio.sleep(0)
     task.cancel()
-    done, _ = await asyncio.wait([task], timeout=5)
+    done, _ = await asyncio.wait([task], timeout=PATIENCE)
     assert done, "the cancellation was swallowed"
 
 

@@ -10,6 +10,7 @@ from aiohttp import ClientSession, web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from making import ADDRESS, make_post
+from patience import PATIENCE
 
 from publisher.channel import Channel
 from publisher.desk import begin_live
@@ -286,11 +287,11 @@ async def test_a_conductor_that_sleeps_is_woken_by_a_control_of_another():
 
     alarm = Alarm()
     running = asyncio.create_task(one.conductor.run(alarm, lambda: NOW))
-    await asyncio.wait_for(woken.wait(), 5)
+    await asyncio.wait_for(woken.wait(), PATIENCE)
     assert alarm.at == NOW + timedelta(minutes=1)
     woken.clear()
     await other.conductor.control(Control(speed=600), lambda: NOW)
-    await asyncio.wait_for(woken.wait(), 5)
+    await asyncio.wait_for(woken.wait(), PATIENCE)
     assert alarm.at == NOW + timedelta(seconds=6)
     running.cancel()
     with suppress(asyncio.CancelledError):

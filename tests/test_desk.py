@@ -14,6 +14,7 @@ import telling
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from making import ADDRESS, make_post
+from patience import PATIENCE
 from writing import BEARER, FERRY, SECRET, newsroom
 from yarl import URL
 
@@ -100,7 +101,7 @@ async def test_a_post_without_a_date_is_of_now(tmp_path):
         _, item = await room.post({"id": "x", "title": "Now"})
         facts = item["_newsreel"]
         assert item["date_published"] == facts["story_time"]
-        assert facts["story_time"][:10] == facts["released_at"][:10]
+        assert abs(datetime.fromisoformat(facts["story_time"]) - datetime.now(UTC)) < timedelta(hours=1)
         answer, again = await room.post({"id": "x", "title": "Now"})
         assert (answer.status, again) == (200, item)
 
@@ -553,7 +554,7 @@ async def test_who_never_finishes_a_request_is_sent_away_and_streams_stay(tmp_pa
             writing.close()
             return answer
 
-        async with room.session.get(room.root + "events") as stream, asyncio.timeout(30):
+        async with room.session.get(room.root + "events") as stream, asyncio.timeout(PATIENCE):
             answers = await asyncio.gather(*map(told, begun))
             assert [answer[8:13] for answer in answers] == list(begun.values())
             await room.post(FERRY)

@@ -2,18 +2,17 @@
 
 import gc
 import json
-import os
 import resource
 import subprocess
 import sys
 import weakref
 from ipaddress import ip_network
-from pathlib import Path
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
-from channels import soon
+from patience import soon
+from serving import ROOT
 from streaming import Listener, newsroom
 
 from publisher.web.addresses import client_of
@@ -136,7 +135,7 @@ def test_the_limit_of_open_files_is_raised_and_a_low_one_is_told():
         capture_output=True,
         text=True,
         check=True,
-        env=os.environ | {"PYTHONPATH": str(Path.cwd())},
+        cwd=ROOT,
     )
     assert done.stdout == "500 500\n"
     assert done.stderr.startswith("only 500 files may be open")
@@ -153,11 +152,11 @@ def test_what_was_alive_when_streams_came_is_freed_when_it_is_garbage(monkeypatc
     monkeypatch.setattr("publisher.garbage.SETTLED", 1)
     doors, seen = Doors(), []
     try:
-        for _ in range(40):
+        for _ in range(12):
             circle = Circle()
             seen.append(weakref.ref(circle))
             doors.admit(asking())()
             del circle
-        assert sum(one() is not None for one in seen) < 10  # those since the collector last looked at all
+        assert sum(one() is not None for one in seen) < 6  # those since the collector last looked at all
     finally:
         gc.unfreeze()

@@ -3,9 +3,11 @@
 import asyncio
 import signal
 import sys
+from types import SimpleNamespace
 
 import pytest
 from aiohttp import ClientConnectorError, ClientSession
+from patience import PATIENCE, soon
 from serving import ROOT, Publisher, transcript
 
 from publisher.app import Server
@@ -16,13 +18,25 @@ from publisher.fanout import fanout as fanout_module
 async def first_bytes(port):
     reading, writing = await asyncio.open_connection("127.0.0.1", port)
     writing.write(b"GET /story/events HTTP/1.1\r\nHost: x\r\n\r\n")
-    await asyncio.wait_for(reading.readuntil(b"event: reset"), 20)
+    await asyncio.wait_for(reading.readuntil(b"event: reset"), PATIENCE)
     return reading, writing
 
 
 async def test_a_server_that_drains_says_so_takes_nobody_new_and_ends_streams_one_after_the_other(monkeypatch):
-    monkeypatch.setattr(fanout_module, "DRAINED_A_SECOND", 20)
-    table = {"server": {"port": 0}, "log": {"url": "memory:"}, "channels": {"story": {"mode": "live"}}}
+    next_one = asyncio.Semaphore(0)
+
+    async def sleep(seconds):
+        if seconds:
+            await next_one.acquire()
+
+    monkeypatch.setattr(fanout_module, "DRAINED_A_SECOND", 0.001)  # so that each comes long after the one before
+    monkeypatch.setattr(fanout_module, "asyncio", SimpleNamespace(**vars(asyncio) | {"sleep": sleep}))
+    table = {
+        "server": {"port": 0},
+        "streams": {"drain_seconds": 3_600},
+        "log": {"url": "memory:"},
+        "channels": {"story": {"mode": "live"}},
+    }
     server = Server(arguments(table, "test"), {})
     await server.start()
     try:
@@ -30,22 +44,18 @@ async def test_a_server_that_drains_says_so_takes_nobody_new_and_ends_streams_on
         async with ClientSession(server.local_url) as known:
             assert (await known.get("/readyz")).status == 200
             draining = asyncio.create_task(server.drain())
-            ready = [200]
-            while ready[-1] == 200 and not draining.done():
-                async with known.get("/readyz") as answer:  # over the connection that it has
-                    ready.append(answer.status)
-            assert ready[-1] == 503
+            await soon(lambda: not server._site.ready)
+            assert (await known.get("/readyz")).status == 503  # over the connection that it has
             async with ClientSession(server.local_url) as stranger:
                 with pytest.raises(ClientConnectorError):
                     await stranger.get("/readyz")
-        ends, left = [], set()
         reading = [asyncio.create_task(reader.read()) for reader, _ in streams]
-        while not draining.done():
-            left.add(sum(not task.done() for task in reading))
-            await asyncio.sleep(0.005)
-        ends = await asyncio.gather(*reading)
-        assert len(left) > 5
-        assert all(b"\n: closed: drain\nretry: " in text for text in ends)
+        for ended in range(1, 11):
+            await soon(lambda ended=ended: sum(task.done() for task in reading) == ended)
+            assert not draining.done() or ended == 10
+            next_one.release()
+        await draining
+        assert all(b"\n: closed: drain\nretry: " in task.result() for task in reading)
     finally:
         await server.stop()
         for _, writing in streams:
@@ -88,10 +98,10 @@ async def test_who_asks_again_does_not_wait(tmp_path):
     streams = [await first_bytes(port) for _ in range(4)]
     server.send_signal(signal.SIGTERM)
     reading = [asyncio.create_task(reader.read()) for reader, _ in streams]
-    await asyncio.wait(reading, return_when=asyncio.FIRST_COMPLETED, timeout=20)
+    await asyncio.wait(reading, return_when=asyncio.FIRST_COMPLETED, timeout=PATIENCE)
     assert server.returncode is None
     server.send_signal(signal.SIGTERM)
-    assert await asyncio.wait_for(server.wait(), 20) == -signal.SIGTERM
+    assert await asyncio.wait_for(server.wait(), PATIENCE) == -signal.SIGTERM
     for task, (_, writing) in zip(reading, streams, strict=True):
         task.cancel()
         writing.close()

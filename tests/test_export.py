@@ -7,7 +7,6 @@ import os
 import pty
 import re
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -24,6 +23,7 @@ import making
 import pytest
 from lxml import etree
 from making import make_post
+from patience import PATIENCE
 from serving import EXAMPLES, ROOT, publishing, transcript
 
 from publisher.commands import progress
@@ -37,7 +37,7 @@ from shared.event import DeleteEvent, PostEvent, UpdateEvent
 def export(source, site, base_url, *options):
     command = [sys.executable, "-m", "publisher", "export", source, "--output", site, "--base-url", base_url, *options]
     return subprocess.run(
-        list(map(str, command)), cwd=ROOT, check=True, capture_output=True, text=True, timeout=60
+        list(map(str, command)), cwd=ROOT, check=True, capture_output=True, text=True, timeout=PATIENCE
     ).stdout
 
 
@@ -120,10 +120,8 @@ def test_exporting_twice_gives_the_same_bytes(tmp_path):
 def test_the_documents_are_those_of_a_server_s_archive(tmp_path):
     source, config = tmp_path / "a-day.txt", tmp_path / "config.toml"
     source.write_text(transcript(5), "utf-8")
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port = sock.getsockname()[1]
     config.write_text(
-        f'[server]\nport = {port}\n[log]\nurl = "memory:"\n'
+        '[server]\nport = 0\n[log]\nurl = "memory:"\n'
         f'[channels.a-day]\nmode = "archive"\nsource = "{source}"\nwindow = 2\n'
     )
     with publishing("serve", "--config", config) as publisher:
@@ -152,7 +150,7 @@ def plain(body):
 def test_our_subscriber_reads_it_by_polling(site):
     url, _ = site
     command = [sys.executable, "-m", "subscriber", url, "--json", "--once"]
-    lines = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=60).stdout
+    lines = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=PATIENCE).stdout
     events = [json.loads(line) for line in lines.splitlines()]
     told = [event["data"]["title"] for event in events if event["event"] == "post"]
     assert told == [f"Post number {n}" for n in (4, 5, 6)]  # the window
@@ -186,8 +184,8 @@ def test_newsboat_reads_it(site, tmp_path):
     (tmp_path / "config").write_text("")
     cache = tmp_path / "cache.db"
     command = ["newsboat", "-u", tmp_path / "urls", "-C", tmp_path / "config", "-c", cache, "-x", "reload"]
-    environment = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
-    subprocess.run(command, check=True, timeout=60, capture_output=True, env=environment)
+    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    subprocess.run(command, check=True, timeout=PATIENCE, capture_output=True, env=environment)
     with sqlite3.connect(cache) as rows:
         listed = sorted(title for (title,) in rows.execute("select title from rss_item"))
     rows.close()

@@ -3,8 +3,10 @@
 import asyncio
 import time
 import zlib
+from types import SimpleNamespace
 
 import pytest
+from patience import soon
 
 from publisher.fanout import EncodedFrame, Fanout, Form, Reader, Sieve, deflate
 from publisher.fanout import fanout as fanout_module
@@ -66,16 +68,9 @@ def joined(fanout, cursor=0, sieve=None, form=Form()):  # noqa: B008
     return reader
 
 
-async def until(condition):
-    """Let the fan-out work."""
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 nothing there rings a bell
-            await asyncio.sleep(0)
-
-
 async def done(fanout):
     """Let the fan-out write until everybody has everything."""
-    await until(lambda: not fanout._turn_is_set)
+    await soon(lambda: not fanout._turn_is_set)
 
 
 async def test_an_event_goes_out_at_once_and_several_that_are_due_go_out_in_one_write():
@@ -238,15 +233,21 @@ async def test_closing_dismisses_everybody_now_and_later_and_cuts_off_who_takes_
     assert +fanout.counts.closed == {"end": 4}
 
 
-async def test_draining_ends_everybody_in_time_and_tells_when_to_come_back():
+async def test_draining_ends_everybody_in_time_and_tells_when_to_come_back(monkeypatch):
+    now, left = 0.0, []
+
+    async def sleep(seconds):
+        nonlocal now
+        now += seconds
+        left.append(fanout.readers)
+
+    monkeypatch.setattr(fanout_module, "asyncio", SimpleNamespace(**vars(asyncio) | {"sleep": sleep}))
+    monkeypatch.setattr(fanout_module, "time", SimpleNamespace(monotonic=lambda: now))
     fanout = Fanout()
     readers = [joined(fanout) for _ in range(200)]
-    ended = []
-    draining = asyncio.create_task(fanout.drain(60))
-    while not draining.done():
-        ended.append(200 - fanout.readers)
-        await asyncio.sleep(0.001)
-    assert len(set(ended)) > 10  # not all at once
+    await fanout.drain(60)
+    assert now <= 200 / fanout_module.DRAINED_A_SECOND
+    assert left == [200, *range(199, 0, -1)]  # one after the other
     assert +fanout.counts.closed == {"drain": 200}
     retries = {reader.outlet.ended for reader in readers}
     assert len(retries) > 100
@@ -258,7 +259,7 @@ async def test_silence_is_broken_by_a_heartbeat(monkeypatch):
     fanout = Fanout()
     fanout.beat = 0.0
     reader, other = joined(fanout), joined(fanout, form=Form(gzip=True, chunked=False))
-    await until(lambda: len(other.outlet.taken) > 1)
+    await soon(lambda: len(other.outlet.taken) > 1)
     assert set(reader.outlet.taken) == {b":\n\n"}
     assert gunzipped(other) == b":\n\n" * len(other.outlet.taken)
     assert fanout.counts.deliveries == 0
@@ -303,9 +304,10 @@ async def test_a_connection_that_has_lived_long_enough_is_ended(monkeypatch):
     fanout.life = 0.02
     reader = joined(fanout)
     fanout.life = 60.0
+    before = time.monotonic()
     lasting = joined(fanout)
-    assert 48 <= lasting.expires - time.monotonic() <= 60
-    await until(lambda: not reader.outlet.open)
+    assert before + 48 <= lasting.expires <= time.monotonic() + 60
+    await soon(lambda: not reader.outlet.open)
     assert reader.outlet.ended.startswith(b": closed: life\n")
     assert lasting.outlet.open
 
@@ -325,7 +327,7 @@ async def test_who_refuses_for_long_is_closed_and_sooner_if_it_lags_by_more_than
     for seq in range(frames):
         fanout.broadcast([frame(seq + 1)])
         await done(fanout)
-    await until(lambda: reader.outlet.open is None)
+    await soon(lambda: reader.outlet.open is None)
     assert +fanout.counts.closed == {why: 1}
     assert quick.outlet.taken == [b"%d;" % (seq + 1) for seq in range(frames)]
 

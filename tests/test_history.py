@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 from making import ADDRESS, make_post
+from patience import PATIENCE
 
 from publisher.cache import Cache
 from publisher.library import Library
@@ -253,7 +254,7 @@ async def test_an_edit_keeps_its_place_and_its_date_and_moves_updated():
 
 
 async def shown(room, state, *, once=True, **options):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         follower = Follower(room.root, state=state, once=once, **options)
         return [
             (update.event, update.data.get("id", "").rpartition("/")[2])
@@ -312,7 +313,7 @@ async def test_a_subscriber_of_a_feed_walks_its_archives(tmp_path, form):
         state = tmp_path / "state"
 
         async def look():
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 follower = Follower(room.root + form, state=state, once=True, poll=True)
                 return [u.data["id"].rpartition("/")[2] async for u in follower if u.event == "post"]
 

@@ -18,6 +18,7 @@ from folding import Story
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from making import make_post
+from patience import PATIENCE
 
 from publisher import filing
 from publisher.filing import file_log
@@ -701,7 +702,7 @@ def test_checkpoints_are_made_beside_the_filing(tmp_path, monkeypatch):
     begun = (tmp_path / "library").stat().st_size
     for seq in range(1, 200):
         library.shelf("harbour").file([post(f"p{seq}", seq)])
-    library._stacks._checkpoints._latest.result(10)
+    library._stacks._checkpoints._latest.result(PATIENCE)
     assert (tmp_path / "library").stat().st_size > begun
     library.close()
     assert not (tmp_path / "library-wal").exists()  # it was all brought into the file

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import making
 import pytest
 from aiohttp import web
+from patience import PATIENCE
 from playwright.async_api import async_playwright, expect
 from serving import publishing, transcript
 
@@ -31,7 +32,7 @@ FLAGS = [
     "--disable-sync",
 ]
 
-expect.set_options(timeout=30_000)  # a machine may be busy
+expect.set_options(timeout=1000 * PATIENCE)  # a machine may be busy
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: install chromium to test the live page")
 
@@ -85,7 +86,7 @@ class Script:
         return response
 
     async def joined(self):
-        return await asyncio.wait_for(self.streams.get(), 20)
+        return await asyncio.wait_for(self.streams.get(), PATIENCE)
 
 
 @asynccontextmanager
@@ -248,7 +249,7 @@ async def test_the_clock_of_a_replay_runs_on_and_ends():
         clock = page.locator("#clock")
         await expect(clock).to_contain_text("600×")
         await expect(clock).to_contain_text("31 January 2023, 23:5")
-        await expect(clock).to_contain_text("1 February 2023, 00:0", timeout=10_000)  # ten minutes a second
+        await expect(clock).to_contain_text("1 February 2023, 00:0", timeout=1000 * PATIENCE)  # ten minutes a second
         await expect(page.locator("#status")).to_have_text("The replay is playing")
         await said.put(frame("clock", Clock(state="paused", speed=90, story_time=story_time, run=1)))
         await expect(page.locator("#status")).to_have_text("The replay is paused")
@@ -309,7 +310,7 @@ async def test_a_replay_unfolds_before_ones_eyes(tmp_path):
             await page.goto(publisher.root)
             await page.evaluate("window.kept = true")
             articles = page.locator("#posts > article")
-            await expect(articles).to_have_count(6, timeout=20_000)
+            await expect(articles).to_have_count(6, timeout=1000 * PATIENCE)
             assert await articles.locator("h2").all_text_contents() == [f"Post number {n}" for n in reversed(range(6))]
             await expect(page.locator("#status")).to_have_text("The replay has ended")
             assert await page.evaluate("window.kept"), "the page was loaded anew"

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from making import make_post
+from patience import PATIENCE, soon
 
 from publisher.log import sqlite_file
 from publisher.log.contract import Draft, LogError, StaleAppendError
@@ -88,11 +89,6 @@ async def collect(log, after, count):
             if len(got) >= count:
                 break
     return got
-
-
-async def until(condition):
-    while not condition():  # noqa: ASYNC110 what is waited for has no event of its own
-        await asyncio.sleep(0)
 
 
 # The law.
@@ -243,11 +239,11 @@ async def test_a_tail_has_no_gap_and_no_twin_however_appends_fall(store, seed):
     begun = []
     followers = [asyncio.create_task(follow_to_the_last(log, dice, begun)) for _ in range(8)]
     await asyncio.gather(*(write(writer) for writer in range(3)))
-    await until(lambda: len(begun) == len(followers))
+    await soon(lambda: len(begun) == len(followers))
     await log.append([draft("last")])
     everything = await log.read(0, 10_000)
     assert len(everything) == total + 1
-    for after, got in await asyncio.wait_for(asyncio.gather(*followers), 30):
+    for after, got in await asyncio.wait_for(asyncio.gather(*followers), PATIENCE):
         assert got == [one for one in everything if one.seq > after]
 
 
@@ -272,7 +268,7 @@ async def test_a_tail_beyond_the_head_waits(log):
     await log.append([draft("a")])
     reading = asyncio.create_task(collect(log, 2, 1))
     await log.append([draft("b"), draft("c")])
-    assert keys(await asyncio.wait_for(reading, 10)) == ["c"]
+    assert keys(await asyncio.wait_for(reading, PATIENCE)) == ["c"]
 
 
 async def test_closing_ends_tails(store, log):
@@ -284,9 +280,9 @@ async def test_closing_ends_tails(store, log):
 
     reading = [asyncio.create_task(follow(got)) for got in told]
     await log.append([draft("a")])
-    await asyncio.wait_for(until(lambda: all(told)), 10)
+    await soon(lambda: all(told))
     await store.close()
-    await asyncio.wait_for(asyncio.gather(*reading), 10)
+    await asyncio.wait_for(asyncio.gather(*reading), PATIENCE)
     assert [keys(got) for got in told] == [["a"]] * 3
     await store.close()
     assert await collect(log, 0, 1) == []
@@ -301,7 +297,7 @@ async def test_a_tail_that_is_dropped_leaves_nothing_behind(log):
     await anext(tail)
     await tail.aclose()
     waiting = asyncio.create_task(collect(log, 0, 2))
-    await until(lambda: log.bells._bells)
+    await soon(lambda: log.bells._bells)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
@@ -436,8 +432,7 @@ async def test_who_reads_the_file_for_long_does_not_keep_the_words_for_ever(path
     assert "stays in its write-ahead log until that has ended" in caplog.text
     reader.execute("COMMIT")
     reader.close()
-    async with asyncio.timeout(20):
-        await until(lambda: SECRET.encode() not in whole(path))
+    await soon(lambda: SECRET.encode() not in whole(path))
     await store.close()
 
 
@@ -816,7 +811,7 @@ async def test_a_tail_sees_what_other_processes_append(path):
             if any(writer.poll() is None for writer in writers):
                 await log.append([draft(f"here.{here}")])
                 here += 1
-            got += await asyncio.wait_for(anext(tail), 20)
+            got += await asyncio.wait_for(anext(tail), PATIENCE)
     for writer in writers:
         with writer:
             assert writer.wait() == 0
@@ -831,9 +826,9 @@ async def test_a_tail_that_sleeps_is_woken_by_another_process(path):
     store = await SqliteStore.open(path)
     log = store.channel("harbour")
     reading = asyncio.create_task(collect(log, 0, 1))
-    await until(lambda: log.bells._bells)
+    await soon(lambda: log.bells._bells)
     with start(OPEN_AND_APPEND, path, "from afar") as process:
-        assert keys(await asyncio.wait_for(reading, 20)) == ["from afar"]
+        assert keys(await asyncio.wait_for(reading, PATIENCE)) == ["from afar"]
         process.communicate()
     await store.close()
 

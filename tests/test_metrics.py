@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 from urllib.request import urlopen
 
-from channels import soon
+from patience import soon, until
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
-from serving import publishing, transcript, until
+from serving import publishing, transcript
 from test_desk import FERRY, newsroom
 
 

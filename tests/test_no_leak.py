@@ -15,8 +15,8 @@ from urllib.parse import unquote
 
 import pytest
 from aiohttp import ClientSession
-from channels import soon
 from making import EASTERN, FIRST, make_post
+from patience import PATIENCE, soon
 
 from publisher import scene
 from publisher.app import Server
@@ -218,7 +218,7 @@ class Everything:
                 return self.text(answer, await answer.read())
             last_of_all = f"id: {head}\n".encode() if last else b"event: clock\n"  # the clock may follow, or may not
             whole, body = re.compile(rb".*?" + re.escape(last_of_all) + rb".*?\n\n", re.DOTALL), b""
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 while not (said := whole.match(body)):
                     body += await answer.content.readany()
             return self.text(answer, said[0])

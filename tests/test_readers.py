@@ -13,6 +13,7 @@ import pytest
 import reader
 from channels import NOW, open_room
 from making import make_post
+from patience import PATIENCE
 
 from shared.event import PostEvent
 
@@ -87,7 +88,7 @@ class Program:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             said, _ = await process.communicate()
         assert process.returncode == 0, said.decode()
 

@@ -18,8 +18,8 @@ import pytest
 from aiohttp import ClientSession
 from channels import NOW, open_room
 from making import FIRST, make_post
+from patience import PATIENCE, soon
 from test_no_leak import reading
-from test_stream import soon
 
 from publisher.app import Server
 from publisher.config import arguments
@@ -99,7 +99,7 @@ class Watcher:
 
     async def until(self, done):
         """Read until ``done()``."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not done():
                 data = await self.answer.content.readany()
                 assert data, "the stream ended"
@@ -548,7 +548,7 @@ async def test_a_rerun_from_the_middle_of_a_story_that_is_moved_ends_as_there_is
             await room.reset()
             await room.clock()
             await room.post("a")
-            rest = await asyncio.wait_for(watcher.answer.content.read(), 10)
+            rest = await asyncio.wait_for(watcher.answer.content.read(), PATIENCE)
             assert b": closed: moved\nretry: " in rest
             await other.heard("reset")
         assert (await room.get(f"events{asked}"))[0] == 400
@@ -634,7 +634,7 @@ class Both:
 
     async def agree(self, end):
         """Read up to what ends in ``end``; both must be told the same."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while end not in self.texts[0]:
                 self.texts[0] += await self.plain.content.readany()
             while end not in self.texts[1]:
@@ -741,7 +741,7 @@ async def test_those_who_watch_the_same_rerun_share_its_frames():
 
 
 async def test_who_takes_nothing_is_cut_off_and_costs_the_others_nothing(monkeypatch):
-    monkeypatch.setattr(reruns_module, "SLOW_SECONDS", 0.1)
+    monkeypatch.setattr(reruns_module, "SLOW_SECONDS", float("inf"))
     monkeypatch.setattr(reruns_module, "SWEEP_SECONDS", 0.05)
     time = Time()
     async with open_room(mode="archive", now=time) as room:
@@ -761,6 +761,7 @@ async def test_who_takes_nothing_is_cut_off_and_costs_the_others_nothing(monkeyp
             time.pass_(59)
             room.site.reruns._ring()
             await quick.until(lambda: len(quick.posts) == 60)
+            monkeypatch.setattr(reruns_module, "SLOW_SECONDS", 0)
             await soon(lambda: len(room.site.reruns.viewers) == 1)
             assert quick.frames[-1].event == "clock"
         sock.close()
@@ -782,5 +783,5 @@ async def test_the_end_of_the_server_ends_its_streams_in_order():
     async with archive() as (room, time), Watcher(room, query(time.moment, speed=60)) as watcher:
         await watcher.heard("clock")
         room.site.reruns.close()
-        rest = await asyncio.wait_for(watcher.answer.content.read(), 10)
+        rest = await asyncio.wait_for(watcher.answer.content.read(), PATIENCE)
         assert rest.startswith(b": closed: end\nretry: ")

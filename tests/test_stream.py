@@ -6,11 +6,12 @@ import random
 import socket
 import zlib
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 from aiohttp import ClientSession, web
-from channels import soon
 from making import make_post
+from patience import PATIENCE, soon
 from streaming import NOW, Listener, newsroom, reason, seqs
 
 from publisher.cache import Cache
@@ -19,6 +20,7 @@ from publisher.fanout import fanout as fanout_module
 from publisher.fanout import ring as ring_module
 from publisher.log.contract import LogError
 from publisher.web import backlog as backlog_module
+from publisher.web import connection as connection_module
 from publisher.web.connection import Connection
 from shared.event import DeleteEvent, PostEvent, UpdateEvent
 from shared.sse import StreamDecoder
@@ -184,19 +186,27 @@ async def test_what_is_reset_while_it_is_read_is_not_told_any_more():
 
 
 async def test_a_slow_reader_may_take_its_time_over_a_large_window_as_long_as_it_takes(monkeypatch):
-    monkeypatch.setattr(fanout_module, "SLOW_SECONDS", 0.4)
+    now = 0.0
+    for module in (fanout_module, connection_module):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(fanout_module, "_SWEEP_SECONDS", 0.001)
     async with newsroom() as room:
+        room.channel.fanout.life = 0
         seq = await room.posts(100, content_html=f"<p>{'x' * 80_000}</p>")
         await room.pressed(seq)
         async with Listener(room, buffer=4096, version="1.0") as listener:
             piece = listener.piece
 
             async def slowly():
-                await asyncio.sleep(0.001)
+                nonlocal now
+                if any(reader.outlet.refused_since == now for reader in room.channel.fanout._refusing):
+                    now += fanout_module.SLOW_SECONDS - 1
+                await asyncio.sleep(0)
                 return await piece()
 
             listener.piece = slowly
             (reset,) = await listener.upto(seq)
+            assert now > 3 * fanout_module.SLOW_SECONDS
         assert len(json.loads(reset.data)["items"]) == 100
 
 
@@ -207,7 +217,7 @@ async def test_who_takes_nothing_is_cut_off_and_costs_the_others_nothing(monkeyp
         async with Listener(room, buffer=4096) as stalled:
             await soon(lambda: room.channel.fanout.readers)
             async with Listener(room, last=room.position(100)) as quick:
-                await asyncio.wait_for(asyncio.gather(room.posts(1), quick.upto(101)), 5)
+                await asyncio.wait_for(asyncio.gather(room.posts(1), quick.upto(101)), PATIENCE)
                 await soon(lambda: room.channel.fanout.readers == 1)
             assert stalled.status == 200
 
@@ -230,7 +240,7 @@ async def test_who_stalls_while_others_read_is_closed_in_time_and_goes_on_whole(
                 await quick.upto(seq)
             assert +room.channel.fanout.counts.closed == {"lagging": 1}
             with suppress(asyncio.IncompleteReadError, ConnectionError, ValueError):
-                while piece := await asyncio.wait_for(stalled.piece(), 20):
+                while piece := await asyncio.wait_for(stalled.piece(), PATIENCE):
                     stalled.frames += stalled.decoder.feed(piece)
         had = seqs(stalled.frames)
         async with Listener(room, last=stalled.decoder.last_event_id) as again:
@@ -239,7 +249,9 @@ async def test_who_stalls_while_others_read_is_closed_in_time_and_goes_on_whole(
 
 
 @pytest.mark.parametrize("at_head", [False, True])
-async def test_the_end_does_not_wait_for_who_takes_nothing(at_head):
+async def test_the_end_does_not_wait_for_who_takes_nothing(at_head, monkeypatch):
+    for name in ("SLOW_SECONDS", "LAG_SECONDS"):
+        monkeypatch.setattr(fanout_module, name, float("inf"))
     async with newsroom() as room:
         seq = await room.posts(100, content_html=f"<p>{'x' * 60_000}</p>")
         await room.pressed(seq)
@@ -247,9 +259,9 @@ async def test_the_end_does_not_wait_for_who_takes_nothing(at_head):
             await soon(lambda: room.channel.fanout.readers)
             if at_head:
                 await room.pressed(await room.posts(100, content_html=f"<p>{'x' * 60_000}</p>"))
-            await asyncio.sleep(0.2)  # for the connection to fill
+            await soon(lambda: room.channel.fanout._refusing)  # the connection is full
             room.channel.fanout.close()
-            await soon(lambda: not room.channel.fanout.readers, 2)
+            await soon(lambda: not room.channel.fanout.readers)
 
 
 async def test_clients_of_http_1_0_are_not_sent_chunks():
@@ -474,7 +486,7 @@ async def test_a_stream_begins_when_what_was_answered_before_is_out(more):
         await loop.sock_connect(client, ("127.0.0.1", room.port))
         await loop.sock_sendall(client, f"GET /a/stream HTTP/1.0\r\nHost: x\r\n{more}\r\n".encode())
         loop.add_reader(client, take)
-        await asyncio.wait_for(over.wait(), 20)
+        await asyncio.wait_for(over.wait(), PATIENCE)
         loop.remove_reader(client)
         assert got.startswith(b"x" * 20_000_000 + b"HTTP/1.0 200 OK\r\n")
         text = got.partition(b"\r\n\r\n")[2]

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 from aiohttp import ClientSession, web
+from patience import PATIENCE
 from playwright.async_api import async_playwright
 from streaming import Listener, newsroom
 from test_live import CHROMIUM, FLAGS
@@ -88,10 +89,10 @@ async def test_our_subscriber_joins_in_mid_stream_and_gets_each_event_at_once():
             while not seen[number] or seen[number][-1].id != room.position(seq):
                 seen[number] += await anext(streams[number])
 
-        await asyncio.wait_for(read(0, 3), 20)
+        await asyncio.wait_for(read(0, 3), PATIENCE)
         for seq in (4, 5, 6):
             await room.posts(1)
-            await asyncio.wait_for(asyncio.gather(*(read(number, seq) for number in range(seq - 3))), 20)
+            await asyncio.wait_for(asyncio.gather(*(read(number, seq) for number in range(seq - 3))), PATIENCE)
         assert [[frame.event for frame in frames] for frames in seen] == [
             ["reset", "post", "post", "post"],
             ["reset", "post"],
@@ -115,7 +116,7 @@ async def test_curl_shows_each_event_at_once_and_ends_with_the_stream():
         )  # fmt: skip
 
         async def upto(seq):
-            return await asyncio.wait_for(curl.stdout.readuntil(f"id: {room.position(seq)}\n".encode()), 20)
+            return await asyncio.wait_for(curl.stdout.readuntil(f"id: {room.position(seq)}\n".encode()), PATIENCE)
 
         await upto(3)
         for seq in (4, 5):
@@ -123,7 +124,7 @@ async def test_curl_shows_each_event_at_once_and_ends_with_the_stream():
             await upto(seq)
         assert {group.form.gzip for group in room.channel.fanout._groups.values()} == {True}
         room.channel.fanout.close()
-        rest, complaints = await asyncio.wait_for(curl.communicate(), 20)
+        rest, complaints = await asyncio.wait_for(curl.communicate(), PATIENCE)
         assert b"\n: closed: end\nretry: " in rest
         assert (curl.returncode, complaints) == (0, b"")
 
@@ -147,11 +148,11 @@ async def test_chromium_joins_in_mid_stream_and_gets_each_event_at_once_and_resu
         for seq in (3, 4, 5):
             if seq > 3:
                 await room.posts(1)
-            await tab.wait_for_function(f"seen.at(-1) === '{room.position(seq)}'", timeout=30_000)
+            await tab.wait_for_function(f"seen.at(-1) === '{room.position(seq)}'", timeout=1000 * PATIENCE)
         assert {group.form.gzip for group in room.channel.fanout._groups.values()} == {True}
         for reader in list(room.channel.fanout._readers):
             room.channel.fanout.dismiss(reader, "life")
         await room.posts(2)
-        await tab.wait_for_function(f"seen.at(-1) === '{room.position(7)}'", timeout=30_000)
+        await tab.wait_for_function(f"seen.at(-1) === '{room.position(7)}'", timeout=1000 * PATIENCE)
         assert json.loads(await tab.evaluate("JSON.stringify(seen)")) == [room.position(seq) for seq in range(3, 8)]
         await browser.close()

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
+from patience import PATIENCE
 from scripted import open_newsroom, serving
 
 COMMAND = [sys.executable, "-m", "subscriber"]
@@ -27,7 +28,7 @@ async def running(*arguments, **settings):
         **settings,
     )
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             yield process
     finally:
         if process.returncode is None:
@@ -142,7 +143,7 @@ async def test_it_ends_when_nobody_reads_it_any_more(arguments):
         async with running(*arguments, newsroom.root) as process:
             assert await process.stdout.readline()
             process._transport.get_pipe_transport(1).close()  # as "| head" does; and no news comes
-            assert await asyncio.wait_for(process.wait(), 20) == 0
+            assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
             assert b"rror" not in await process.stderr.read()
 
 

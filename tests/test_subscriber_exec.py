@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import soon
 from scripted import open_newsroom
 from test_subscriber_cli import run, running
 
@@ -19,12 +20,6 @@ from subscriber.execute import environment
 
 def posts(text):
     return [line["data"]["id"] for line in map(json.loads, text.splitlines()) if line["event"] == "post"]
-
-
-async def until(happened):
-    async with asyncio.timeout(20):
-        while not happened():  # noqa: ASYNC110 other processes do it
-            await asyncio.sleep(0.01)
 
 
 def gone(pid):
@@ -171,7 +166,7 @@ async def test_the_position_is_noted_after_the_command(tmp_path):
         hang = "echo $$ > p; mv p pid; exec sleep 60 > /dev/null 2>&1"
         command = f'echo "$NEWSREEL_ID" >> told; test "$NEWSREEL_ID" != b || {{ {hang}; }}'
         async with running("-q", "--state", state, "--exec", command, newsroom.root, cwd=tmp_path) as process:
-            await until((tmp_path / "pid").exists)
+            await soon((tmp_path / "pid").exists)
             process.kill()
             os.kill(int((tmp_path / "pid").read_text()), signal.SIGTERM)
         await run("-q", "--state", state, "--once", "--exec", f'echo "$NEWSREEL_ID" >> {told}', newsroom.root)
@@ -186,27 +181,27 @@ async def test_interrupted_it_ends_the_command_and_what_that_began(tmp_path, nam
         behind = "sh -c 'echo $$ > p; mv p pid; exec sleep 60' &"
         command = f"trap 'echo ended > {tmp_path}/ended; exit' TERM; {behind} wait"
         async with running("-q", "--exec", command, newsroom.root, cwd=tmp_path) as process:
-            await until((tmp_path / "pid").exists)
+            await soon((tmp_path / "pid").exists)
             process.send_signal(signal.Signals[name])
             _, err = await process.communicate()
             assert (process.returncode, err) == (130, b"")
         assert (tmp_path / "ended").read_text() == "ended\n"
         pid = int((tmp_path / "pid").read_text())
-        await until(lambda: gone(pid))
+        await soon(lambda: gone(pid))
 
 
 async def test_a_command_that_will_not_end_is_killed_by_a_second_ctrl_c(tmp_path):
     async with open_newsroom() as newsroom:
         command = "trap 'touch asked' TERM; echo $$ > p; mv p pid; while :; do sleep 0.02; done"
         async with running("-q", "--exec", command, newsroom.root, cwd=tmp_path) as process:
-            await until((tmp_path / "pid").exists)
+            await soon((tmp_path / "pid").exists)
             process.send_signal(signal.SIGINT)
-            await until((tmp_path / "asked").exists)
+            await soon((tmp_path / "asked").exists)
             process.send_signal(signal.SIGINT)
             await process.communicate()
             assert process.returncode == 130
         pid = int((tmp_path / "pid").read_text())
-        await until(lambda: gone(pid))
+        await soon(lambda: gone(pid))
 
 
 async def test_a_command_in_the_background_holds_up_nothing(tmp_path):

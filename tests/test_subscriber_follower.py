@@ -7,6 +7,7 @@ import random
 
 import pytest
 from aiohttp import web
+from patience import PATIENCE
 from scripted import Newsroom, open_newsroom, serving
 
 from shared.errors import NewsreelError, UsageError
@@ -16,8 +17,8 @@ from subscriber.follower import Follower
 from subscriber.stream import NotAStreamError
 
 
-async def everything(follower, *, seconds=20):
-    async with asyncio.timeout(seconds):
+async def everything(follower):
+    async with asyncio.timeout(PATIENCE):
         return [update async for update in follower.updates()]
 
 
@@ -65,7 +66,7 @@ async def test_posts_edits_and_deletions_arrive_as_sent():
     async with open_newsroom() as newsroom:
         newsroom.post("a")
         seen = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             async for update in Follower(newsroom.root, until_end=True):
                 seen.append(update)
                 if update.event == "post" and update.data["id"] == "a":
@@ -98,7 +99,7 @@ async def _accidents(newsroom, chance, state):
         done.set()
 
     async def caught_up():
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while last != f"{newsroom.epoch}-{newsroom.seq}":  # noqa: ASYNC110 the reader is behind a socket
                 await asyncio.sleep(0.001)
 
@@ -149,7 +150,7 @@ async def _accidents(newsroom, chance, state):
             case "rest":
                 await asyncio.sleep(chance.random() / 200)
     newsroom.tell_clock("ended")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         await task
     assert done.is_set()
     assert reader.shown == {post_id: item["content_html"] for post_id, item in newsroom.posts.items()}
@@ -158,7 +159,7 @@ async def _accidents(newsroom, chance, state):
 async def test_it_resumes_from_the_last_event_taken():
     async with open_newsroom() as newsroom:
         newsroom.post("a")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             async for update in Follower(newsroom.root, until_end=True):
                 if update.data.get("id") == "a":
                     newsroom.drop()
@@ -171,7 +172,7 @@ async def test_an_absence_is_filled_from_the_history_oldest_first():
     async with open_newsroom(window=2) as newsroom:
         newsroom.post("p0")
         seen = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             async for update in Follower(newsroom.root, until_end=True):
                 seen.append(update)
                 if update.data.get("id") == "p0":
@@ -188,7 +189,7 @@ async def test_edits_and_deletions_of_an_absence_are_told_as_far_as_the_windows_
         for name in "abcd":
             newsroom.post(name)
         seen = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             async for update in Follower(newsroom.root, until_end=True):
                 seen.append(update)
                 if told([update]) == [("post", "d")]:
@@ -206,7 +207,7 @@ async def test_an_edit_of_a_post_from_before_the_reader_joined_is_told_and_never
         for name in "abc":
             newsroom.post(name)
         seen = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             async for update in Follower(newsroom.root, until_end=True):
                 seen.append(update)
                 if update.data.get("id") == "c":
@@ -239,7 +240,7 @@ async def test_the_history_is_asked_again_when_it_cannot_be_had_at_once():
         newsroom.serve_feed = moody
         async with serving({"/": newsroom.serve_page, "/feed.json": moody, "/events": newsroom.serve_stream}) as url:
             newsroom.root = url
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 async for update in Follower(newsroom.root, until_end=True, chance=lambda: 0.0):
                     seen.append(update)
                     if update.data.get("id") == "a":
@@ -285,7 +286,7 @@ async def test_the_history_is_found_in_atom_archives_where_the_feed_links_none()
         for name in "ab":
             newsroom.post(name)
         seen = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             async for update in Follower(f"{url}events", until_end=True):
                 seen.append(update)
                 if update.data.get("id") == "b":
@@ -308,7 +309,7 @@ async def test_seek_and_loop_forget_what_was_shown(reason):
     async with open_newsroom() as newsroom:
         newsroom.post("a")
         seen = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             async for update in Follower(newsroom.root, until_end=True):
                 seen.append(update)
                 if told(seen) == [("reset", "start"), ("post", "a")]:
@@ -323,7 +324,7 @@ async def test_a_server_that_began_anew_is_told_as_differences():
         newsroom.post("a")
         newsroom.post("b")
         seen = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             async for update in Follower(newsroom.root, until_end=True):
                 seen.append(update)
                 if told([update]) == [("post", "b")]:
@@ -375,7 +376,7 @@ async def test_204_ends():
     async with open_newsroom() as newsroom:
         newsroom.post("a")
         newsroom.tell_clock("ended")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             async for update in Follower(newsroom.root):
                 if update.event == "clock":
                     newsroom.drop()
@@ -386,7 +387,7 @@ async def test_a_silent_connection_is_given_up_and_resumed():
     async with open_newsroom() as newsroom:
         newsroom.post("a")
         seen = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             async for update in Follower(newsroom.root, silence=0.05, until_end=True):
                 seen.append(update)
                 if update.data.get("id") == "a":
@@ -426,7 +427,7 @@ async def test_a_page_or_nothing_where_a_stream_was_before_is_waited_out(fault):
         newsroom.post("a")
         newsroom.faults += [None, web.Response(**fault)]
         seen = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             async for update in Follower(newsroom.root, until_end=True, chance=lambda: 0.0):
                 seen.append(update)
                 if update.data.get("id") == "a":
@@ -472,7 +473,7 @@ async def test_polling_tells_the_same_without_positions():
         newsroom.post("a")
         newsroom.post("b")
         seen = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             async for update in Follower(newsroom.root, poll=True, until_end=True, interval=0.01):
                 seen.append(update)
                 if told(seen) == [("post", "a"), ("post", "b")]:
@@ -497,7 +498,7 @@ async def test_polling_is_conditional_and_walks_back_over_a_gap():
                 newsroom.post(f"p{number}")
             newsroom.tell_clock("ended")
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             task = asyncio.create_task(write())
             seen = await everything(Follower(newsroom.root, poll=True, until_end=True, interval=0.01))
             await task
@@ -509,7 +510,7 @@ async def test_a_loop_of_a_replay_is_seen_while_polling():
         newsroom.post("a")
         newsroom.tell_clock("playing", run=1)
         seen = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             async for update in Follower(newsroom.root, poll=True, until_end=True, interval=0.01):
                 seen.append(update)
                 if update.event == "clock" and update.data["run"] == 1:
@@ -565,7 +566,7 @@ async def test_a_page_of_errors_between_two_looks_is_waited_out(caplog):
         newsroom.has_stream = False
         newsroom.post("a")
         seen = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             async for update in Follower(f"{url}feed.json", interval=0.005, until_end=True):
                 seen.append(update)
                 newsroom.post("b") if len(seen) == 1 else newsroom.tell_clock("ended")
@@ -587,7 +588,7 @@ async def test_a_feed_of_others_is_followed_and_absence_is_no_deletion():
 
     async with serving({"/": page, "/rss": feed}) as url:
         seen = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             async for update in Follower(url, interval=0.01):
                 seen.append(update)
                 if len(seen) == 3:

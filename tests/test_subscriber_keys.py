@@ -9,7 +9,8 @@ import urllib.request
 from datetime import UTC, datetime
 
 import pytest
-from serving import EXAMPLES, ROOT, publishing, until
+from patience import PATIENCE, until
+from serving import EXAMPLES, ROOT, publishing
 
 from shared.token import kept
 from shared.wire import Clock, Standing
@@ -86,7 +87,7 @@ def test_at_a_terminal_keys_pause_step_and_leave_it_as_it_was():
     with publishing("replay", EXAMPLES / "harbour-fire.txt", "--speed", 60) as served:
 
         def clock():
-            return json.loads(urllib.request.urlopen(f"{served.root}clock", timeout=10).read())
+            return json.loads(urllib.request.urlopen(f"{served.root}clock", timeout=PATIENCE).read())
 
         ours, theirs = pty.openpty()
         command = [sys.executable, "-c", AT_A_TERMINAL, sys.executable, "-m", "subscriber", served.root]
@@ -111,4 +112,4 @@ def test_at_a_terminal_keys_pause_step_and_leave_it_as_it_was():
         except OSError:  # it has left the terminal
             pass
         os.close(ours)
-        assert subscriber.wait(10) == 0
+        assert subscriber.wait(PATIENCE) == 0

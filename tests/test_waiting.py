@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from aiohttp import ClientSession
 from making import make_post
+from patience import PATIENCE
 
 from publisher import filing
 from publisher.app import Server
@@ -43,7 +44,7 @@ async def starting(tmp_path, monkeypatch):
     def slowly(shelf, batch):
         if shelf.head >= len(drafts) // 2:
             half.set()
-            assert go_on.wait(20)
+            assert go_on.wait(PATIENCE)
         file(shelf, batch)
 
     monkeypatch.setattr(Shelf, "file", slowly)
@@ -53,7 +54,7 @@ async def starting(tmp_path, monkeypatch):
     shares = []
     task = asyncio.create_task(server.start(shares.append))
     try:
-        assert await asyncio.to_thread(half.wait, 20)
+        assert await asyncio.to_thread(half.wait, PATIENCE)
         yield server, task, go_on, shares
     finally:
         go_on.set()

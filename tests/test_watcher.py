@@ -11,7 +11,8 @@ from aiohttp import ClientSession, web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from making import ADDRESS
-from serving import publishing, until
+from patience import until
+from serving import publishing
 
 from publisher.channel import Channel
 from publisher.desk import begin_live
