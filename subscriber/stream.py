@@ -33,7 +33,6 @@ class Stream:
 
     Attributes:
         over: the server said that nothing will ever follow (204): do not come back.
-        links: the raw ``Link`` headers.
     """
 
     def __init__(
@@ -41,7 +40,6 @@ class Stream:
     ) -> None:
         self.url = url
         self.over = False
-        self.links: tuple[str, ...] = ()
         self._session = session
         self._after = after
         self._silence = silence
@@ -80,7 +78,6 @@ class Stream:
                     f"{self.url} answers {response.content_type}, which is no stream ({EVENT_STREAM}); "
                     "give the address of the page or of a feed"
                 )
-            self.links = tuple(response.headers.getall("Link", ()))
             yield []
             async for chunk in response.content.iter_any():
                 yield self._decoder.feed(chunk)

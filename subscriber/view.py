@@ -150,7 +150,7 @@ def _words_of(post: Post) -> list[RenderableType]:
 
 
 def status_line(status: Status, count: int, now: float) -> Text:
-    """Make the line at the bottom: connection, the replay's clock, how many posts, the title (cut if need be).
+    """Make the line at the bottom: connection, clock, keys, how many posts, the title; what does not fit is cut.
 
     Args:
         status: of the follower.
@@ -164,7 +164,7 @@ def status_line(status: Status, count: int, now: float) -> Text:
     parts = [connection]
     if status.clock is not None:
         parts.append(_clock(status.kind, status.clock, now - status.clock_seen))
-    parts += [f"{count} post" + ("" if count == 1 else "s"), status.hint, showable(status.title or "")]
+    parts += [status.hint, f"{count} post" + ("" if count == 1 else "s"), showable(status.title or "")]
     return Text(" · ".join(part for part in parts if part), style="reverse", no_wrap=True, overflow="ellipsis")
 
 

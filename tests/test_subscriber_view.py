@@ -12,6 +12,7 @@ from shared.item import read_item
 from shared.text import showable
 from shared.wire import Clock
 from subscriber.follower import Status
+from subscriber.keys import HINT
 from subscriber.screen import Screen
 from subscriber.update import Update
 from subscriber.view import blocks, show, show_post, status_line
@@ -178,6 +179,8 @@ def test_the_status_line_runs_on_between_events():
         status_line(status, 1, 110.0).plain
         == "connected · replay 60× at 2023-02-01 00:32 (UTC-05:00) · 1 post · Harbour[2J live"
     )
+    status.hint = HINT
+    assert HINT in status_line(status, 1, 110.0).plain[:78], "the keys are cut off in a window of 80 columns"
     status.state, status.waiting_until = "waiting", 113.2
     assert "no connection, trying again in 3 s" in status_line(status, 2, 110.0).plain
     clock = clock.model_copy(update={"speed": 1e300})
