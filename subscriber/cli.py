@@ -36,6 +36,14 @@ HELP = """Follow the story at URL: the address of its page, of a feed or of its 
 Updates are shown as they arrive. Where there is a stream it is followed, else a feed is polled; a lost connection is
 taken up again without a gap and without a repetition.
 
+\b
+Examples:
+  newsreel-subscriber http://127.0.0.1:8000/harbour-fire/
+  newsreel-subscriber URL --json --state harbour.state >> harbour.jsonl
+  newsreel-subscriber URL --rerun --speed 120
+  newsreel-subscriber URL --json --once | jq -r .data.title
+  newsreel-subscriber URL --exec 'notify-send -- "$NEWSREEL_TITLE"'
+
 A replay that runs on this machine is driven by keys where it is shown in a terminal: space pauses and plays, the arrows
 lead 10 seconds back and forth, + and - double and halve the speed, . releases the next post and stands still, q leaves.
 
@@ -44,13 +52,7 @@ With --exec a command is run by the shell for each event, one after the other. O
 NEWSREEL_TITLE and NEWSREEL_URL are in its environment. What it prints stands among the posts, with --json on standard
 error. A failure is told, and the following goes on; with --state a crash repeats at most the last event.
 
-\b
-Examples:
-  newsreel-subscriber http://127.0.0.1:8000/harbour-fire/
-  newsreel-subscriber URL --json --state harbour.state >> harbour.jsonl
-  newsreel-subscriber URL --rerun --speed 120
-  newsreel-subscriber URL --json --once | jq -r .data.title
-  newsreel-subscriber URL --exec 'notify-send -- "$NEWSREEL_TITLE"'
+The environment names proxies: HTTPS_PROXY, HTTP_PROXY, NO_PROXY.
 
 Exit codes: 0 done, 1 failed while working, 2 wrong usage, 130 interrupted.
 """

@@ -22,7 +22,7 @@ _NO_SCREEN = 1000
 
 @click.command(short_help="Show what newsreel understands of a source.")
 @reading_options
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @common_options
 def check(wanted: Wanted, *, as_json: bool) -> None:
     """Read SOURCE and show what newsreel understood, and what it was unsure of.

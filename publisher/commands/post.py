@@ -74,7 +74,7 @@ _WRITING = (
 @click.option("--id", "slug", metavar="ID", help="Letters, digits and hyphens; the same id is never posted twice.")
 @click.option("--date", metavar="MOMENT", help="Its story time, such as 2026-01-31T12:00:00+01:00; now, if not given.")
 @click.option("--key-event", is_flag=True, default=None, help="Mark it as one of the key events.")
-@click.option("--pinned", is_flag=True, default=None, help="Mark it as pinned.")
+@click.option("--pinned", is_flag=True, default=None, help="Keep it on top of the page.")
 @common_options
 def post(url: str, *, token_file: Path | None, slug: str | None, date: str | None, **given: Any) -> None:
     """Write a post to the live channel at URL, and print its position in the stream and its address.
@@ -102,7 +102,7 @@ def post(url: str, *, token_file: Path | None, slug: str | None, date: str | Non
 @_writing_options
 @click.option("--date", metavar="MOMENT", help="When it was changed; now, if not given.")
 @click.option("--key-event/--no-key-event", default=None, help="Mark it as one of the key events.")
-@click.option("--pinned/--no-pinned", default=None, help="Mark it as pinned.")
+@click.option("--pinned/--no-pinned", default=None, help="Keep it on top of the page.")
 @common_options
 def revise(url: str, slug: str | None, *, token_file: Path | None, date: str | None, **given: Any) -> None:
     """Change the post at URL on a live channel, and print its position in the stream and its address.

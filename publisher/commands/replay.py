@@ -69,7 +69,12 @@ if TYPE_CHECKING:
 @click.option("--title", metavar="TITLE", help="Instead of the source's own.")
 @click.option("--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
-    "--port", metavar="N", default=8000, show_default="8000", type=click.IntRange(0, 65_535), help="0 takes a free one."
+    "--port",
+    metavar="N",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(0, 65_535),
+    help="Port to listen on; 0 takes a free one.",
 )
 @click.option(
     "--public-url",
