@@ -13,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector, CollectorRegistry
 
+from publisher.editions import PRINTINGS
 from shared import __version__
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Metrics(Collector):
             )
             closed = CounterMetricFamily(
                 "newsreel_connections_closed",
-                "Connections that the server closed: for others, at once, or as they took nothing.",
+                "Connections that the server closed: displaced by others, refused, or stalled as they took nothing.",
                 labels=("reason",),
             )
             for reason, count in self.clients.closed.items():
@@ -103,7 +104,9 @@ class Metrics(Collector):
             yield closed
         yield GaugeMetricFamily("newsreel_streams_open", "Streams that are open, reruns included.", self._doors.inside)
         refused = CounterMetricFamily(
-            "newsreel_streams_refused", "Streams that were not let in, by the limit.", labels=("limit",)
+            "newsreel_streams_refused",
+            "Streams that were not let in, by the limit that was reached.",
+            labels=("limit",),
         )
         for limit, count in self._doors.refused.items():
             refused.add_metric([limit], count)
@@ -117,13 +120,19 @@ class Metrics(Collector):
             yield GaugeMetricFamily(
                 "newsreel_websub_subscriptions", "Subscriptions that the hub has.", value=len(self._hub.leases)
             )
-            pushes = CounterMetricFamily("newsreel_websub_pushes", "Pushes to subscribers.", labels=("outcome",))
+            pushes = CounterMetricFamily(
+                "newsreel_websub_pushes", "Tries to push to a subscriber, by what came of them.", labels=("outcome",)
+            )
             pushes.add_metric(["delivered"], self._hub.deliveries.delivered)
             pushes.add_metric(["failed"], self._hub.deliveries.failed)
             yield pushes
 
     def _streams(self) -> Iterable[Metric]:
-        yield self._gauge("stream_readers", "Readers of the stream.", lambda channel: channel.fanout.readers)
+        yield self._gauge(
+            "stream_readers",
+            "Readers of the channel's own stream; those of reruns are not among them.",
+            lambda channel: channel.fanout.readers,
+        )
         yield self._gauge(
             "stream_readers_behind",
             "Readers who are not at the head: their connection takes no more, or they are being brought forward.",
@@ -137,7 +146,7 @@ class Metrics(Collector):
         for name, about, ask in (
             (
                 "deliveries",
-                "Events written to readers, to each of them.",
+                "Events written to readers, each counted once for each reader.",
                 lambda counts: counts.deliveries,
             ),
             ("writes", "Writes to readers.", lambda counts: counts.writes),
@@ -151,12 +160,17 @@ class Metrics(Collector):
             "way",
             lambda counts: counts.resumes,
         )
-        yield self._by_label("closed", "Streams that ended, by the reason.", "reason", lambda counts: counts.closed)
+        yield self._by_label(
+            "closed",
+            "Readers of the channel's own stream who are gone, by the reason.",
+            "reason",
+            lambda counts: counts.closed,
+        )
 
     def _times(self) -> Iterable[Metric]:
         latency = HistogramMetricFamily(
             "newsreel_stream_write_latency_seconds",
-            "From an event's publication to its write, each to each.",
+            "From an event's publication to its write to a reader at the head, for each of them.",
             labels=_BY_CHANNEL,
         )
         lateness = HistogramMetricFamily(
@@ -177,14 +191,18 @@ class Metrics(Collector):
 
     def _documents(self) -> Iterable[Metric]:
         labels = ("channel", "document")
-        rendered = CounterMetricFamily("newsreel_documents_rendered", "Documents that were made.", labels=labels)
+        rendered = CounterMetricFamily(
+            "newsreel_documents_rendered", "Pages and feeds that were made, as the channel stands.", labels=labels
+        )
         served = CounterMetricFamily(
-            "newsreel_documents_served", "Documents that were asked for, unchanged ones too.", labels=labels
+            "newsreel_documents_served",
+            "Pages and feeds that were asked for, as the channel stands, unchanged ones too.",
+            labels=labels,
         )
         for name, channel in self._channels.items():
             for family, counter in ((rendered, channel.editions.rendered), (served, channel.editions.served)):
-                for document, count in counter.items():
-                    family.add_metric([name, document], count)
+                for document in PRINTINGS:
+                    family.add_metric([name, document], counter[document])
         yield from (rendered, served)
 
     def _sources(self) -> Iterable[Metric]:

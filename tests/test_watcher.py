@@ -143,7 +143,7 @@ async def test_what_a_file_says_is_out_and_what_it_says_anew(tmp_path):
         assert len(room.out()) == 3
         await room.look(2)
         assert room.out() == said(story(FERRY, DAWN))
-        assert dict(room.watcher.looks) == {"changed": 4, "unchanged": 1}
+        assert dict(+room.watcher.looks) == {"changed": 4, "unchanged": 1}
 
 
 async def test_a_file_that_is_written_in_two_steps_loses_nothing(tmp_path):
@@ -351,7 +351,7 @@ async def test_a_page_is_asked_whether_it_has_changed():
         assert {headers["User-Agent"].partition("/")[0] for headers in shown.asked} == {"newsreel"}
         assert shown.asked[0]["User-Agent"].endswith(" (+https://news.example)")
         assert room.out() == said(story(FERRY, SNOW))
-        assert dict(room.watcher.looks) == {"changed": 2, "unchanged": 2}
+        assert dict(+room.watcher.looks) == {"changed": 2, "unchanged": 2}
 
 
 async def test_a_page_that_takes_a_post_away_twice_means_it():

@@ -11,14 +11,14 @@ import contextlib
 import logging
 import random
 import re
-from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from publisher.intake import ON_THE_WEB
 from publisher.log.contract import LogError, StaleAppendError
 from publisher.log.opening import log_path
+from publisher.measures import tally
 from publisher.sources.matching import Version
 from publisher.sources.opening import read
 from publisher.sources.reading import SourceError
@@ -30,9 +30,9 @@ from shared.fetch import FetchError
 from shared.text import clean_line
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Iterable
     from datetime import datetime
-    from typing import Literal
 
     from publisher.desk import Beginning, Desk
     from publisher.intake import Wanted
@@ -44,9 +44,9 @@ if TYPE_CHECKING:
     from publisher.watch.origin import Got, Origin
     from shared.post import Post
 
-    Outcome = Literal["changed", "unchanged", "failed"]
-
 logger = logging.getLogger(__name__)
+
+Outcome = Literal["changed", "unchanged", "failed"]
 
 GROUP = 100
 """Posts appended at once, so that a long page does not hold up whoever else appends."""
@@ -114,7 +114,7 @@ class Watcher:
         named: bool = False,
     ) -> None:
         self.source = wanted.sources[0]
-        self.looks: Counter[Outcome] = Counter()
+        self.looks: Counter[Outcome] = tally(Outcome)
         self.succeeded: datetime | None = None
         self.failing: datetime | None = None
         self._wanted = wanted
