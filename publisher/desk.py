@@ -172,9 +172,8 @@ class Desk:
         while True:  # each turn tries the next ordinal
             post = post.model_copy(update={"id": mint.id(post.story_time, post.title or post.content_text)})
             if self._press.shelf.find(post.id) is None:
-                draft = self._draft(post.id, 1, PostEvent(post=post), now)
-                logged = await self._append(draft)
-                if _is_new(draft, logged):
+                logged, fresh = await self._append(post.id, 1, PostEvent(post=post), now)
+                if fresh:
                     return Accepted(self._press.framing.item(logged, post), post.id, fresh=True)
 
     async def _once(self, post: Post, now: datetime, *, dated: bool) -> Accepted:
@@ -182,10 +181,10 @@ class Desk:
         filed = self._press.shelf.find(post.id)
         if filed is not None and filed.post is None:
             raise TakenError(f"the post {post.id!r} was taken away; choose another id")
-        draft = self._draft(post.id, 1, PostEvent(post=post), now)
+        event = PostEvent(post=post)
         try:
             # What is on the shelf must not come out again, even where the log has forgotten it.
-            logged = await self._append(draft, expect=None if filed is None else _NEVER)
+            logged, fresh = await self._append(post.id, 1, event, now, expect=None if filed is None else _NEVER)
         except StaleAppendError:
             if filed is None or filed.post is None:
                 raise
@@ -193,7 +192,7 @@ class Desk:
             return Accepted(self._press.scene.project(filed) or post, post.id, fresh=False)
         assert isinstance(logged.event, PostEvent)  # noqa: S101 the key is that of a first version
         _compare(logged.event.post, post, dated=dated)
-        return Accepted(self._press.framing.item(logged, logged.event.post), post.id, fresh=_is_new(draft, logged))
+        return Accepted(self._press.framing.item(logged, logged.event.post), post.id, fresh=fresh)
 
     async def put(self, slug: str, item: object, now: datetime, may: Condition) -> Accepted:
         """See that a post says what ``item`` says: revise it, or publish it where there is none; nothing if it does.
@@ -230,9 +229,8 @@ class Desk:
                 if filed.post.digest == event.post.digest:
                     return Accepted(standing, slug, fresh=False)
             may(standing)
-            draft = self._draft(slug, number, event, now)
-            logged = await self._append(draft)
-            if _is_new(draft, logged):
+            logged, fresh = await self._append(slug, number, event, now)
+            if fresh:
                 return Accepted(self._press.framing.item(logged, event.post), slug, fresh=filed is None)
             if filed is None or logged.seq <= filed.seq:
                 number += 1  # that number was given long ago: a source had its own order
@@ -262,9 +260,8 @@ class Desk:
                 await self._press.shelf.wiped()
                 return self._press.scene.deletion(filed)
             may(self._press.scene.project(filed))
-            logged = await self._append(
-                self._draft(slug, number, DeleteEvent(id=slug, story_time=now, withdrawn=True), now)
-            )
+            event = DeleteEvent(id=slug, story_time=now, withdrawn=True)
+            logged, _ = await self._append(slug, number, event, now)
             if logged.seq <= filed.seq:
                 number += 1
 
@@ -284,22 +281,21 @@ class Desk:
         await self._press.reached(logged[-1].seq)
         return logged[-1].seq
 
-    async def _append(self, draft: Draft, expect: int | None = None) -> Logged:
-        """Append one event, and wait until readers can see it, or the one that has its key."""
+    async def _append(
+        self, slug: str, number: int, event: Event, now: datetime, expect: int | None = None
+    ) -> tuple[Logged, bool]:
+        """Append one event, and wait until readers can see it, or the one that has its key; tell whether it is new."""
+        draft = self._draft(slug, number, event, now)
         (logged,) = await self._log.append([draft], expect=expect)
         await self._press.reached(logged.seq)
         if self._press.shelf.head < logged.seq:
             raise LogError(f"{draft.key} is in the log, but the server is ending, so that nobody sees it yet")
-        return logged
+        return logged, logged.released_at == draft.released_at and logged.event == draft.event
 
     def _draft(self, slug: str, number: int, event: Event, now: datetime) -> Draft:
         # Release times of one channel are all different: readers sort by them, and Atom asks for distinct stamps.
         self._released = now = max(now, self._released + _TICK)
         return Draft(f"take-{self._take}:{slug}:{number}", now, event)
-
-
-def _is_new(draft: Draft, logged: Logged) -> bool:
-    return logged.released_at == draft.released_at and logged.event == draft.event
 
 
 def _compare(known: Post, post: Post, *, dated: bool) -> None:

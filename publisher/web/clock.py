@@ -23,7 +23,7 @@ _MOST_BYTES = 64 * 1024
 _HEADERS = {"Cache-Control": "no-cache", "Access-Control-Allow-Origin": "*", "X-Content-Type-Options": "nosniff"}
 
 
-def show_clock(channel: Channel, now: Callable[[], datetime]) -> web.Response:
+async def show_clock(_request: web.Request, channel: Channel, now: Callable[[], datetime]) -> web.Response:
     """Tell how the replay stands.
 
     Raises:
@@ -43,7 +43,7 @@ async def set_clock(request: web.Request, channel: Channel, now: Callable[[], da
         LogError: the log failed.
     """
     authorized(request)
-    show_clock(channel, now)  # refuses a channel that has none, before the body is read
+    await show_clock(request, channel, now)  # refuses a channel that has none, before the body is read
     try:
         control = Control.model_validate_json(await read_body(request, _MOST_BYTES, "a control has 64 KiB at most"))
         await channel.control(control, now)
@@ -51,7 +51,7 @@ async def set_clock(request: web.Request, channel: Channel, now: Callable[[], da
         raise _refusal(error) from None
     except NoSuchPlaceError as error:
         raise web.HTTPUnprocessableEntity(text=f"seek: {error}") from None
-    return show_clock(channel, now)
+    return await show_clock(request, channel, now)
 
 
 def _refusal(error: ValidationError) -> web.HTTPException:

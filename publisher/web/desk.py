@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from aiohttp import ETag, hdrs, web
@@ -14,13 +15,13 @@ from publisher.web.body import read_body
 from shared.item import BadItemError, read_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from multidict import istr
 
     from publisher.channel import Channel
-    from publisher.desk import Accepted, Condition, Desk
+    from publisher.desk import Condition, Desk
     from shared.post import Post
 
 TOKEN = web.AppKey("token", Token)
@@ -32,6 +33,12 @@ JSON = "application/json"
 POST_TYPE = f"{JSON}; charset=utf-8"
 """Type of a post's JSON."""
 _REALM = 'Bearer realm="newsreel"'
+_REFUSALS: Mapping[type[Exception], type[web.HTTPClientError]] = {
+    BadItemError: web.HTTPUnprocessableEntity,
+    TakenError: web.HTTPConflict,
+    GoneError: web.HTTPGone,
+    NoPostError: web.HTTPNotFound,
+}
 
 
 def authorized(request: web.Request) -> None:
@@ -58,68 +65,50 @@ def authorized(request: web.Request) -> None:
         )
 
 
-async def post(request: web.Request, channel: Channel, now: Callable[[], datetime]) -> web.Response:
-    """Take a post for a live channel: one JSON Feed item.
+async def write(request: web.Request, channel: Channel, now: Callable[[], datetime]) -> web.Response:
+    """Take one JSON Feed item for a live channel: a new post, or at the address of one (``PUT``) the whole of it.
 
-    Answers 201 with the item as readers get it, once it is durable and out; 200 if it was sent before.
-
-    Raises:
-        web.HTTPException: 401 and 403 (see ``authorized``), 409, 413, 415 or 422, each with one line for who wrote it.
-    """
-    authorized(request)
-    desk = _desk(channel, writes=True)
-    item = await _item(request)
-    try:
-        accepted = await desk.post(item, now())
-    except BadItemError as error:
-        raise web.HTTPUnprocessableEntity(text=str(error)) from None
-    except TakenError as error:
-        raise web.HTTPConflict(text=str(error)) from None
-    return _accepted(channel, accepted)
-
-
-async def put(request: web.Request, channel: Channel, slug: str, now: Callable[[], datetime]) -> web.Response:
-    """Revise a post of a live channel, or publish it under this id: one JSON Feed item, the whole of it.
-
-    Answers 200 with the item as readers get it, once it is durable and out, also if it said so already; 201 if there
-    was none.
+    Answers 201 with the item as readers get it, once it is durable and out; 200 if nothing new was published by it, or
+    a post was revised.
 
     Raises:
-        web.HTTPException: as ``post``; 410 if the post was taken away; 412 if it is not as ``If-Match``,
-            ``If-Unmodified-Since`` or ``If-None-Match`` would have it.
+        web.HTTPException: 401 and 403 (see ``authorized``), 409, 410, 412 (see ``_condition``), 413, 415 or 422, each
+            with one line for who wrote it.
     """
     authorized(request)
-    desk = _desk(channel, writes=True)
-    item = await _item(request)
-    try:
-        accepted = await desk.put(slug, item, now(), _condition(request))
-    except BadItemError as error:
-        raise web.HTTPUnprocessableEntity(text=str(error)) from None
-    except GoneError as error:
-        raise web.HTTPGone(text=str(error)) from None
-    return _accepted(channel, accepted)
+    desk, slug = _desk(channel, writes=True), request.match_info.get("post")
+    with _refusals():
+        item = read_json(await _body(request))
+        if slug is None:
+            accepted = await desk.post(item, now())
+        else:
+            accepted = await desk.put(slug, item, now(), _condition(request))
+    where = {hdrs.LOCATION: channel.address.post(accepted.slug)}
+    return _answer(201 if accepted.fresh else 200, accepted.post.to_json(), where)
 
 
-async def withdraw(request: web.Request, channel: Channel, slug: str, now: Callable[[], datetime]) -> web.Response:
+async def withdraw(request: web.Request, channel: Channel, now: Callable[[], datetime]) -> web.Response:
     """Take a post of a live channel away for good.
 
     Answers 200 with its deletion as readers get it, once it is durable and out, also if the post was gone already.
 
     Raises:
-        web.HTTPException: 401 and 403 (see ``authorized``), 404, 409, or 412 as ``put``.
+        web.HTTPException: 401 and 403 (see ``authorized``), 404, 409, or 412 (see ``_condition``).
     """
     authorized(request)
     desk = _desk(channel)
-    try:
-        deletion = await desk.withdraw(slug, now(), _condition(request))
-    except NoPostError as error:
-        raise web.HTTPNotFound(text=str(error)) from None
+    with _refusals():
+        deletion = await desk.withdraw(request.match_info["post"], now(), _condition(request))
     return _answer(200, deletion.to_json())
 
 
-def _accepted(channel: Channel, accepted: Accepted) -> web.Response:
-    where = channel.address.post(accepted.slug)
-    return _answer(201 if accepted.fresh else 200, accepted.post.to_json(), {hdrs.LOCATION: where})
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Answer what the desk refuses."""
+    try:
+        yield
+    except tuple(_REFUSALS) as error:
+        raise _REFUSALS[type(error)](text=str(error)) from None
 
 
 def _answer(status: int, body: bytes, headers: Mapping[istr, str] | None = None) -> web.Response:
@@ -176,11 +165,7 @@ def _desk(channel: Channel, *, writes: bool = False) -> Desk:
     return channel.desk
 
 
-async def _item(request: web.Request) -> object:
+async def _body(request: web.Request) -> bytes:
     if request.content_type != JSON and not request.content_type.endswith("+json"):
         raise web.HTTPUnsupportedMediaType(text=f"a post is one JSON Feed item; send it as Content-Type: {JSON}")
-    body = await read_body(request, MAX_ITEM_BYTES, _TOO_LARGE)
-    try:
-        return read_json(body)
-    except BadItemError as error:
-        raise web.HTTPUnprocessableEntity(text=str(error)) from None
+    return await read_body(request, MAX_ITEM_BYTES, _TOO_LARGE)

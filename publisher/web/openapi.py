@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 JSON = "application/json"
+TEXT = "text/plain"
 _RERUN = ("rerun", "speed", "from", "max_gap", "ids", "at")
 _FORMS = {"atom": ATOM, "rss": RSS, "json": JSON_FEED}
 
@@ -47,8 +48,9 @@ class Operation:
         query: names of parameters, described in ``_PARAMETERS``.
         headers: request headers that change the answer, described there too.
         refuses: further statuses.
+        errors: media type of what is refused.
         takes: media type and schema of the request's body.
-        gives: schema of the answer's body.
+        gives: schema of the answer's body, by media type; where there is none it is text.
         token: only who has the server's token may.
     """
 
@@ -58,6 +60,7 @@ class Operation:
     query: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
     refuses: tuple[int, ...] = ()
+    errors: str = PROBLEM
     takes: tuple[str, str] | None = None
     gives: Mapping[str, str] = field(default_factory=dict)
     token: bool = False
@@ -83,15 +86,23 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("GET", "/channels.opml"): Operation("The channels, as OPML 2.0", (OPML,), headers=_CONDITIONAL, refuses=(304,)),
     ("GET", "/icon.svg"): Operation("The icon", ("image/svg+xml",)),
     ("GET", "/favicon.ico"): Operation("The icon, where readers look for one", ("image/svg+xml",)),
-    ("GET", "/robots.txt"): Operation("What crawlers may read (RFC 9309)", ("text/plain",)),
-    ("GET", "/healthz"): Operation("Whether the server runs", (JSON,)),
-    ("GET", "/readyz"): Operation("Whether it takes requests, or ends", (JSON,), refuses=(503,)),
-    ("GET", "/metrics"): Operation("Figures of the server, for Prometheus", ("text/plain",)),
-    ("GET", "/openapi.json"): Operation("This description", (JSON,), headers=_CONDITIONAL, refuses=(304,)),
+    ("GET", "/robots.txt"): Operation("What crawlers may read (RFC 9309)", (TEXT,)),
+    ("GET", "/healthz"): Operation(
+        "Whether the server lives, and the live channels whose source cannot be read", (JSON,), gives={JSON: "Health"}
+    ),
+    ("GET", "/readyz"): Operation(
+        "Whether it takes readers; 503 while it starts or ends", (JSON,), refuses=(503,), gives={JSON: "Health"}
+    ),
+    ("GET", "/metrics"): Operation("Figures of the server, for Prometheus", (TEXT, "application/openmetrics-text")),
+    ("GET", "/openapi.json"): Operation(
+        "This description", (JSON,), headers=_CONDITIONAL, refuses=(304,), gives={JSON: "Description"}
+    ),
+    ("GET", "/hub"): Operation("What the hub is, in words", (TEXT,)),
     ("POST", "/hub"): Operation(
         "The WebSub hub: subscribe, unsubscribe, publish",
         status=202,
-        refuses=(400, 408, 413, 415, 429),
+        refuses=(400, 408, 413, 415, 429, 503),
+        errors=TEXT,
         takes=("application/x-www-form-urlencoded", "Subscription"),
     ),
     ("GET", "/{channel}"): Operation("Leads to the page", status=301, refuses=(404,)),
@@ -184,7 +195,7 @@ _PARAMETERS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "tag": ("Only posts that have this tag.", {"type": "string"}),
     "Last-Event-ID": ("The position after which to go on.", {"type": "string"}),
     "If-Match": ("Entity tag of the JSON that is to be changed, or * where there must be some.", {"type": "string"}),
-    "If-None-Match": ("Entity tags that are known already, or * where there must be nothing.", {"type": "string"}),
+    "If-None-Match": ("Entity tags of what is known already; * stands for whatever there is.", {"type": "string"}),
     "If-Unmodified-Since": ("Last-Modified of the JSON that is to be changed.", {"type": "string"}),
     "If-Modified-Since": ("When it was read last.", {"type": "string"}),
     "A-IM": ("``feed``: only what is new since the tag in If-None-Match (RFC 3229).", {"type": "string"}),
@@ -255,7 +266,8 @@ def _operation(path: str, operation: Operation) -> dict[str, Any]:
         + [_parameter(name, "header") for name in operation.headers],
         "responses": {str(operation.status): _answer(operation.summary, operation)}
         | ({"226": _answer(_ANSWERS[226], operation)} if "A-IM" in operation.headers else {})
-        | {str(status): _refusal(status, operation) for status in operation.refuses},
+        | {str(status): _refusal(status, operation) for status in operation.refuses}
+        | {"default": _problem("Whatever else is wrong.", PROBLEM)},
     }
     if operation.takes is not None:
         media_type, schema = operation.takes
@@ -283,7 +295,12 @@ def _refusal(status: int, operation: Operation) -> dict[str, Any]:
         return _answer(_ANSWERS[status], operation)
     if status < 400:
         return {"description": _ANSWERS[status]}
-    return {"description": "See its detail.", "content": {PROBLEM: {"schema": _ref("Problem")}}}
+    return _problem("The server has trouble, or too many ask." if status == 503 else "See its text.", operation.errors)
+
+
+def _problem(text: str, media_type: str) -> dict[str, Any]:
+    schema = _ref("Problem") if media_type == PROBLEM else {"type": "string"}
+    return {"description": text, "content": {media_type: {"schema": schema}}}
 
 
 def _ref(schema: str) -> dict[str, str]:
@@ -326,6 +343,19 @@ def _schemas() -> dict[str, Any]:
             "properties": {"hub.mode": text, "hub.topic": text, "hub.callback": text, "hub.secret": text},
             "required": ["hub.mode"],
         },
+        "Health": {
+            "type": "object",
+            "properties": {
+                "status": {"enum": ["ok", "ready"]},
+                "failing": {
+                    "description": "Since when the source of a live channel cannot be read, by the channel's name",
+                    "type": "object",
+                    "additionalProperties": {"type": "string", "format": "date-time"},
+                },
+            },
+            "required": ["status"],
+        },
+        "Description": {"description": "OpenAPI 3.1", "type": "object"},
         "Problem": {
             "description": "RFC 9457",
             "type": "object",

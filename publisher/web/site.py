@@ -12,12 +12,11 @@ from publisher.render.opml import channels_opml
 from publisher.render.page import ICON, Listing, channels_page, post_page
 from publisher.render.stylesheet import STYLESHEET, STYLESHEET_PATH
 from publisher.rerun.reruns import Reruns
-from publisher.web import desk
+from publisher.web import desk, hub
 from publisher.web.archive import archive, archive_of
 from publisher.web.clock import set_clock, show_clock
 from publisher.web.documents import YEAR_SECONDS, channel_links, respond
 from publisher.web.doors import Doors
-from publisher.web.hub import ask
 from publisher.web.negotiation import preferred
 from publisher.web.openapi import description
 from publisher.web.problems import SERVER, problems
@@ -96,7 +95,8 @@ class Site:
         if metrics is not None:
             app.router.add_get("/metrics", partial(_expose, metrics=metrics))
         if self._hub is not None:
-            app.router.add_post("/hub", partial(ask, hub=self._hub))
+            app.router.add_get("/hub", hub.tell)
+            app.router.add_post("/hub", partial(hub.ask, hub=self._hub, trusted=self.doors.limits.trusted))
         app.router.add_get("/{channel}", self._slash)
         app.router.add_get("/{channel}/", self._document)
         for name in PRINTINGS:
@@ -109,11 +109,11 @@ class Site:
         app.router.add_get("/{channel}/events", self._events)
         app.router.add_get("/{channel}/archive/{number:[1-9][0-9]{0,8}}.{form:atom|rss|json}", self._archive)
         app.router.add_get("/{channel}/posts/{post}", self._post)
-        app.router.add_put("/{channel}/posts/{post}", self._put)
-        app.router.add_delete("/{channel}/posts/{post}", self._withdraw)
-        app.router.add_post("/{channel}/posts", self._take)
-        app.router.add_get("/{channel}/clock", self._clock)
-        app.router.add_patch("/{channel}/clock", self._set_clock)
+        app.router.add_put("/{channel}/posts/{post}", self._with_channel(desk.write))
+        app.router.add_delete("/{channel}/posts/{post}", self._with_channel(desk.withdraw))
+        app.router.add_post("/{channel}/posts", self._with_channel(desk.write))
+        app.router.add_get("/{channel}/clock", self._with_channel(show_clock))
+        app.router.add_patch("/{channel}/clock", self._with_channel(set_clock))
         return app
 
     async def _index(self, request: web.Request) -> web.Response:
@@ -196,12 +196,6 @@ class Site:
             self._streams[channel.name] = Stream(channel, self._now, self.doors, compress=self._compress)
         return await self._streams[channel.name].serve(request)
 
-    async def _clock(self, request: web.Request) -> web.Response:
-        return show_clock(self._channel(request), self._now)
-
-    async def _set_clock(self, request: web.Request) -> web.Response:
-        return await set_clock(request, self._channel(request), self._now)
-
     async def _post(self, request: web.Request) -> web.Response:
         view, name = await self._view(request), request.match_info["channel"]
         slug = request.match_info["post"]
@@ -225,15 +219,6 @@ class Site:
         links = channel_links(view.address, view.address.post(slug))
         return await respond(request, edition, links=links, max_age=view.max_age, vary=("Accept",))
 
-    async def _take(self, request: web.Request) -> web.Response:
-        return await desk.post(request, self._channel(request), self._now)
-
-    async def _put(self, request: web.Request) -> web.Response:
-        return await desk.put(request, self._channel(request), request.match_info["post"], self._now)
-
-    async def _withdraw(self, request: web.Request) -> web.Response:
-        return await desk.withdraw(request, self._channel(request), request.match_info["post"], self._now)
-
     async def _slash(self, request: web.Request) -> web.Response:
         # Relative, so that it holds under every host name and behind every prefix under which readers reach the server.
         query = request.rel_url.raw_query_string
@@ -255,6 +240,16 @@ class Site:
 
     async def _view(self, request: web.Request) -> View:
         return await view_of(request, self._channel(request), self.reruns, self._now())
+
+    def _with_channel(
+        self, does: Callable[[web.Request, Channel, Callable[[], datetime]], Awaitable[web.Response]]
+    ) -> Callable[[web.Request], Awaitable[web.Response]]:
+        """Have a request answered by what needs its channel and the time."""
+
+        async def answer(request: web.Request) -> web.Response:
+            return await does(request, self._channel(request), self._now)
+
+        return answer
 
     def _channel(self, request: web.Request) -> Channel:
         name = request.match_info["channel"]

@@ -32,6 +32,10 @@ CHALLENGE_BYTES = 24
 VERIFYING = 256
 """Most requests that wait for their subscribers to confirm them."""
 VERIFYING_AT_ONE_HOST = 8
+"""Most of them with callbacks at one host."""
+VERIFYING_FOR_ONE = 16
+"""Most of them that one address asked for: whoever names hosts that do not answer, or that no name server knows, leaves
+room to others, and threads to look names up in."""
 SOON, LATER = 10, 3600
 """Seconds after which who was turned away may ask again: for a moment too many, or for good."""
 
@@ -90,10 +94,11 @@ class Hub:
         self.deliveries = deliveries
         self._settling: dict[Key, asyncio.Task[None]] = {}  # the newest request of each pair
         self._tasks: set[asyncio.Task[None]] = set()
-        self._hosts: Counter[str] = Counter()  # of the requests under way
+        self._hosts: Counter[str] = Counter()  # of the callbacks of requests under way
+        self._clients: Counter[str] = Counter()  # who asked for these
 
-    async def ask(self, form: Mapping[str, str]) -> Answer:
-        """Take a request; what it asks for is done once the subscriber has confirmed it."""
+    async def ask(self, form: Mapping[str, str], client: str) -> Answer:
+        """Take a request of the address ``client``; what it asks for is done once the subscriber has confirmed it."""
         if form.get("hub.mode") == "publish":
             return self._asked_to_publish(form.get("hub.topic") or form.get("hub.url") or "")
         try:
@@ -105,9 +110,9 @@ class Hub:
         except LeaseError as error:
             logger.error("%s", error)  # noqa: TRY400 one line
             return Answer(503, "the hub has trouble; try again later", SOON)
-        refused = self._refused(asked)
+        refused = self._refused(asked, client)
         if refused is None:
-            self._begin(asked)
+            self._begin(asked, client)
         return refused or Answer(202)
 
     async def sweep(self) -> None:
@@ -138,9 +143,13 @@ class Hub:
         await self._tidy()
         await self.leases.close()
 
-    def _refused(self, asked: Asked) -> Answer | None:
+    def _refused(self, asked: Asked, client: str) -> Answer | None:
         """Turn a request away that is one too many."""
-        if len(self._tasks) >= VERIFYING or self._hosts[asked.host] >= VERIFYING_AT_ONE_HOST:
+        if (
+            len(self._tasks) >= VERIFYING
+            or self._hosts[asked.host] >= VERIFYING_AT_ONE_HOST
+            or self._clients[client] >= VERIFYING_FOR_ONE
+        ):
             return Answer(429, "too many requests wait for their subscribers to confirm them; try again", SOON)
         if asked.mode == "subscribe" and self.leases.get((asked.topic, asked.callback)) is None:
             if len(self.leases) >= self._limits.subscriptions:
@@ -154,17 +163,19 @@ class Hub:
             return Answer(202, "this hub knows of every release by itself")
         return Answer(400, "this hub pushes the channels of its own server only")
 
-    def _begin(self, asked: Asked) -> None:
+    def _begin(self, asked: Asked, client: str) -> None:
         """Settle a request in a task; two of the same pair one after the other, as they came."""
         key, topic = (asked.topic, asked.callback), self._topics.get(asked.topic)
         task = asyncio.create_task(self._settle(asked, self._settling.get(key), topic.state() if topic else None))
         self._settling[key] = task
         self._tasks.add(task)
         self._hosts[asked.host] += 1
+        self._clients[client] += 1
 
         def over(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
             self._hosts -= Counter([asked.host])
+            self._clients -= Counter([client])
             if self._settling.get(key) is task:
                 del self._settling[key]
 
