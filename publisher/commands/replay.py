@@ -17,6 +17,11 @@ from shared.command import common_options
 if TYPE_CHECKING:
     from publisher.intake import Wanted
 
+_OF_CHANNEL = (
+    "speed", "start", "from", "until", "max_gap", "lead", "loop", "loop_pause", "loop_ids", "timestamps", "title",
+)  # fmt: skip
+"""Options that are the settings of the channel, by the same names."""
+
 
 @click.command(short_help="Replay a source as one channel.")
 @reading_options
@@ -36,7 +41,6 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--from",
-    "begin",
     metavar="WHEN",
     callback=checked(When.parse),
     help="Begin here; everything earlier is out at once.",
@@ -108,23 +112,7 @@ def replay(wanted: Wanted, **options: Any) -> None:
     newsreel-publisher replay examples/harbour-fire.txt --from 22:30 --max-gap 5m
     """  # noqa: D301 \b is click's mark
     name = channel_name(wanted.sources[0])
-    channel = {
-        key: options[option]
-        for option, key in (
-            ("speed", "speed"),
-            ("start", "start"),
-            ("begin", "from"),
-            ("until", "until"),
-            ("max_gap", "max_gap"),
-            ("lead", "lead"),
-            ("loop", "loop"),
-            ("loop_pause", "loop_pause"),
-            ("loop_ids", "loop_ids"),
-            ("timestamps", "timestamps"),
-            ("title", "title"),
-        )
-        if options[option] is not None
-    }
+    channel = {name: options[name] for name in _OF_CHANNEL if options[name] is not None}
     table = {
         "server": {
             "host": options["host"],

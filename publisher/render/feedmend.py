@@ -56,9 +56,7 @@ class FeedMend:
             etree.SubElement(feed, "link", link)
         self._mark(feed)
         for stone in self.snapshot.deleted:  # before the entries, where the grammar of RFC 4287 has extensions
-            etree.SubElement(
-                feed, f"{{{TOMBSTONES}}}deleted-entry", ref=stone.deletion.id, when=moment(stone.when).isoformat()
-            )
+            etree.SubElement(feed, f"{{{TOMBSTONES}}}deleted-entry", ref=stone.deletion.id, when=stone.when.isoformat())
 
     def extend_rss(self, feed: etree._Element) -> None:
         """Mend an RSS feed."""
@@ -121,15 +119,9 @@ class EntryMend:
     def _mark(self, parent: etree._Element) -> None:
         facts = self.post.newsreel
         add_media(parent, self.post)
-        etree.SubElement(parent, f"{{{NAMESPACE}}}story-time").text = moment(facts.story_time).isoformat()
+        etree.SubElement(parent, f"{{{NAMESPACE}}}story-time").text = facts.story_time.isoformat()
         etree.SubElement(parent, f"{{{NAMESPACE}}}revision").text = str(facts.revision)
         _mark_replay(parent, facts.replay)
-
-
-def moment(moment: datetime) -> datetime:
-    """Give the same moment in an offset that RFC 3339 can write: whole minutes."""
-    offset = moment.utcoffset()
-    return _utc(moment) if offset is None or offset.seconds % 60 or offset.microseconds else moment
 
 
 def _links(snapshot: Snapshot, form: Form, media_type: str) -> Iterator[dict[str, str]]:
@@ -154,8 +146,4 @@ def _mark_replay(parent: etree._Element, replay: ReplayFacts | None) -> None:
 
 
 def _http_date(moment: datetime) -> str:
-    return format_datetime(_utc(moment), usegmt=True)
-
-
-def _utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
+    return format_datetime(moment.astimezone(UTC), usegmt=True)

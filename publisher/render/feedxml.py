@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from feedgen.feed import FeedGenerator
 
 from publisher.render.enclosures import picture_type
-from publisher.render.feedmend import EntryMend, FeedMend, moment
-from publisher.render.media import pictures
+from publisher.render.feedmend import EntryMend, FeedMend
+from publisher.render.media import pictures, shows_pictures
 from publisher.render.stylesheet import styled
 from shared import __version__
 from shared.text import PICTURE_CLASS, STORY_TIME_CLASS, clean_line, text_html
@@ -42,7 +42,7 @@ def atom(snapshot: Snapshot) -> bytes:
     feed.author(name=_title(snapshot))
     for post in snapshot.posts:
         entry = _entry(feed, post)
-        entry.published(moment(post.date_published))
+        entry.published(post.date_published)
         entry.author([{"name": a.name, **({"uri": a.url} if a.url else {})} for a in post.authors if a.name])
     return styled(bytes(feed.atom_str()), snapshot)
 
@@ -69,7 +69,7 @@ def _feed(snapshot: Snapshot, form: Form, media_type: str) -> Any:
     feed.newsreel.snapshot, feed.newsreel.form = snapshot, form
     feed.id(snapshot.address.feed_id)
     feed.title(_title(snapshot))
-    feed.updated(moment(snapshot.updated))
+    feed.updated(snapshot.updated)
     feed.generator("newsreel", version=__version__)
     if snapshot.language:
         feed.language(clean_line(snapshot.language))
@@ -83,7 +83,7 @@ def _entry(feed: Any, post: Post) -> Any:
     entry.newsreel.post = post
     entry.id(post.id)
     entry.title(post.heading)
-    entry.updated(moment(post.date_modified or post.date_published))
+    entry.updated(post.date_modified or post.date_published)
     entry.content(_body(post), type="html")
     entry.category([{"term": tag} for tag in post.tags if tag])
     if post.url:
@@ -99,7 +99,7 @@ def _title(snapshot: Snapshot) -> str:
 def _body(post: Post) -> str:
     """Give the body with the pictures that it does not show itself: many readers show nothing but the body."""
     html = post.content_html
-    if "<figure" in html or "<img" in html:
+    if shows_pictures(post):
         return html
     figures = "".join(_figure(image) for image in pictures(post))
     # Before the last line, which tells when a replayed post first appeared.

@@ -27,6 +27,11 @@ def pictures(post: Post) -> list[Image]:
     return list(found.values())
 
 
+def shows_pictures(post: Post) -> bool:
+    """Tell whether the body shows the post's pictures itself."""
+    return "<figure" in post.content_html or "<img" in post.content_html
+
+
 def add_media(parent: etree._Element, post: Post) -> None:
     """Add a post's media to its entry or item.
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from publisher.render.jsonld import blog_posting, fragment, live_blog
-from publisher.render.media import pictures
+from publisher.render.media import pictures, shows_pictures
 from publisher.when import offset, spoken, spoken_day
 from shared import __version__
 from shared.post import Image
@@ -155,7 +155,7 @@ def error_page(title: str, detail: str | None, root: str) -> bytes:
 
 def _figures(post: Post) -> tuple[Image, ...]:
     """List the pictures that the body does not show itself."""
-    if "<figure" in post.content_html or "<img" in post.content_html:
+    if shows_pictures(post):
         return ()
     return post.images or ((Image(url=post.image),) if post.image else ())
 
