@@ -20,8 +20,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from subscriber.follower import Follower, Status
+from subscriber.follower import Follower
 from subscriber.rerun import Rerun
+from subscriber.status import Status
 from subscriber.update import Update
 
 if TYPE_CHECKING:

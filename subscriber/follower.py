@@ -10,10 +10,9 @@ import asyncio
 import logging
 import random
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import ValidationError
@@ -31,6 +30,7 @@ from subscriber.discover import discover
 from subscriber.history import walk
 from subscriber.poll import INTERVAL_SECONDS, Poll
 from subscriber.rerun import rerun_of
+from subscriber.status import Status
 from subscriber.stream import SILENCE_SECONDS, NotAStreamError, Stream
 from subscriber.update import Update
 
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from shared.wire import Clock
     from subscriber.discover import Channel
     from subscriber.rerun import Rerun
+    from subscriber.status import State
 
 logger = logging.getLogger(__name__)
 
@@ -55,34 +56,6 @@ MISSING_SECONDS = 120.0
 MOST_DOUBTS = 1000
 """So many lines are remembered, lest one is told twice."""
 _NO_STREAM = frozenset({404, 405, 406, 501})
-
-State = Literal["looking", "streaming", "polling", "waiting", "over"]
-
-
-@dataclass(slots=True)
-class Status:
-    """How the following goes, for who shows it to a person. Changes while updates come.
-
-    Attributes:
-        clock: the replay's clock as it was last told, None where there is none.
-        clock_seen: the loop's time, in seconds, at which it was told.
-        waiting_until: the loop's time of the next try, while ``waiting``.
-        stream: address of the stream, None where there is none, or before it is found.
-        hint: what else the line at the bottom is to say.
-    """
-
-    state: State = "looking"
-    title: str | None = None
-    clock: Clock | None = None
-    clock_seen: float = 0.0
-    waiting_until: float = 0.0
-    stream: str | None = None
-    hint: str = ""
-
-    @property
-    def kind(self) -> str:
-        """Name what the clock is of: a ``replay``, or a ``rerun``, which has a clock of its own."""
-        return "rerun" if "rerun" in parse_qs(urlsplit(self.stream or "").query) else "replay"
 
 
 class Follower:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from shared.wire import Standing
-    from subscriber.follower import Status
+    from subscriber.status import Status
 
 logger = logging.getLogger(__name__)
 

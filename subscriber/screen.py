@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from subscriber.follower import Status
+    from subscriber.status import Status
     from subscriber.update import Update
 
 

@@ -6,13 +6,10 @@ the cursor, colour the screen or turn the direction of writing.
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import lxml.html
 from rich.console import Group
 from rich.padding import Padding
 from rich.rule import Rule
@@ -20,7 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from shared.item import UNKNOWN_TIME
-from shared.text import STORY_TIME_CLASS, showable
+from shared.text import showable
+from subscriber.blocks import Block, blocks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
 
     from shared.post import Post
     from shared.wire import Clock
-    from subscriber.follower import Status
+    from subscriber.status import Status
     from subscriber.update import Update
 
 MARGIN = len("00:22") + 2
@@ -38,8 +36,6 @@ MARGIN = len("00:22") + 2
 NARROW = 50
 """In fewer columns the time stands above."""
 _DEEPEST = 16  # columns; what is nested deeper must still be readable in a narrow window
-_SPACES = re.compile(r"\s+")
-_PARAGRAPHS = {"p", "h2", "h3", "h4", "h5", "h6", "tr", "dt", "dd", "caption", "hr", "table", "ul", "ol", "dl"}
 _REASONS = {
     "seek": "the replay was moved to another time",
     "loop": "the replay begins again",
@@ -47,21 +43,6 @@ _REASONS = {
     "epoch": "the server began anew",
 }
 _CONNECTIONS = {"looking": "looking", "streaming": "connected", "polling": "polling", "over": "over"}
-
-
-@dataclass(slots=True)
-class Block:
-    """A run of text that stands by itself: a paragraph, a quotation, an item of a list, code, a caption."""
-
-    text: str
-    indent: int = 0
-    style: str = ""
-    mark: str = ""
-
-    @property
-    def listed(self) -> bool:
-        """Tell whether it is an item of a list, which follows the one before without a gap."""
-        return self.mark[:1] == "•" or self.mark[:1].isdigit()
 
 
 def show(
@@ -190,65 +171,6 @@ def _clock(kind: str, clock: Clock, seconds: float) -> str:
     state = {"playing": "", "paused": " paused", "ended": " ended"}[clock.state]
     pace = f" {clock.speed:g}×" if clock.state != "ended" else ""
     return f"{kind}{state}{pace} at {stamp(moment)}"
-
-
-def blocks(html: str, *, captions: bool = True) -> list[Block]:
-    """Take a body apart into blocks of plain text. ``captions``: those of its figures, too."""
-    if not html.strip():
-        return []
-    found = [Block("")]
-    _walk(lxml.html.fragment_fromstring(html, create_parent="div"), found, Block(""), captions=captions)
-    for block in found:
-        if block.style != "code":
-            lines = (_SPACES.sub(" ", line).strip() for line in block.text.split("\n"))
-            block.text = "\n".join(line for line in lines if line)
-    return [block for block in found if block.text.strip()]
-
-
-def _walk(element: lxml.html.HtmlElement, found: list[Block], within: Block, *, captions: bool) -> None:
-    tag = element.tag if isinstance(element.tag, str) else ""
-    inner = _inner(tag, within)
-    if inner is not None:
-        found.append(Block("", inner.indent, inner.style, inner.mark))
-    hidden = not tag or element.get("class") == STORY_TIME_CLASS or (tag == "figure" and not captions)
-    if not hidden:
-        context = inner or within
-        found[-1].text += "\n" if tag == "br" else ""
-        found[-1].text += _words(element.text, context)
-        number = int(element.get("start") or 1) if tag == "ol" and (element.get("start") or "1").isdecimal() else 1
-        for child in element:
-            item = child.tag == "li" and tag == "ol"
-            mark = f"{number}. " if item else ""
-            _walk(child, found, Block("", context.indent, context.style, mark), captions=captions)
-            number += item
-    if inner is not None:
-        found.append(Block("", within.indent, within.style))
-    elif tag in {"td", "th"} and element.getnext() is not None:
-        found[-1].text += " | "
-    found[-1].text += _words(element.tail, within)
-
-
-def _inner(tag: str, within: Block) -> Block | None:
-    """Tell how the block that ``tag`` opens looks, None if it opens none."""
-    match tag:
-        case "blockquote":
-            return Block("", within.indent + 4, "italic")
-        case "li":
-            return Block("", within.indent + 2, within.style, within.mark or "• ")
-        case "pre":
-            return Block("", within.indent + 4, "code")
-        case "figure" | "figcaption":
-            return Block("", within.indent, "italic dim", "▣ " if tag == "figcaption" else "")
-        case _ if tag in _PARAGRAPHS:
-            # A paragraph inside a list item goes on after its mark.
-            return Block("", within.indent, "bold" if tag[0] == "h" and tag != "hr" else within.style)
-    return None
-
-
-def _words(text: str | None, within: Block) -> str:
-    if not text:
-        return ""
-    return text if within.style == "code" else _SPACES.sub(" ", text)
 
 
 def _spaced(block: Block) -> list[RenderableType]:

@@ -40,7 +40,8 @@ PURE = (
     "publisher/replay/playhead.py", "publisher/replay/control.py", "publisher/replay/score.py",
     "publisher/rerun/rerun.py", "publisher/rerun/timetable.py", "publisher/watch/difference.py",
     "publisher/render/", "publisher/sources/",
-    "subscriber/changes.py", "subscriber/update.py", "subscriber/view.py",
+    "subscriber/blocks.py", "subscriber/changes.py", "subscriber/rerun.py", "subscriber/status.py",
+    "subscriber/update.py", "subscriber/view.py",
 )  # fmt: skip
 
 

@@ -14,8 +14,8 @@ from serving import EXAMPLES, ROOT, publishing
 
 from shared.token import kept
 from shared.wire import Clock, Standing
-from subscriber.follower import Status
 from subscriber.keys import control_of, read_keys, token_for
+from subscriber.status import Status
 
 MOMENT = datetime(2023, 2, 1, tzinfo=UTC)
 # A program becomes the owner of its terminal, as a shell makes it.

@@ -11,11 +11,12 @@ from rich.console import Console
 from shared.item import read_item
 from shared.text import showable
 from shared.wire import Clock
-from subscriber.follower import Status
+from subscriber.blocks import blocks
 from subscriber.keys import HINT
 from subscriber.screen import Screen
+from subscriber.status import Status
 from subscriber.update import Update
-from subscriber.view import blocks, show, show_post, status_line
+from subscriber.view import show, show_post, status_line
 
 
 def draw(renderable, width=60):
@@ -94,6 +95,11 @@ def test_beside_a_post_stands_its_time():
 def test_a_post_that_nobody_dated_is_not_given_a_date():
     post = read_item({"id": "a", "title": "A", "content_text": "Hello"})
     assert draw(show_post(post)) == "undated\nA\n\nHello\n"
+
+
+@pytest.mark.parametrize("start", ["", "-3", "x", "٣", "9" * 5000])
+def test_a_list_that_begins_nowhere_begins_at_one(start):
+    assert [block.mark for block in blocks(f'<ol start="{start}"><li>a</li><li>b</li></ol>')] == ["1. ", "2. "]
 
 
 def test_lists_keep_their_numbers_and_tables_their_cells():
