@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, FiniteFloat
 
 from shared.event import ClockState
 from shared.post import Frozen, ReplayFacts
@@ -40,7 +40,7 @@ class Clock(Frozen):
     """
 
     state: ClockState
-    speed: float
+    speed: FiniteFloat
     story_time: AwareDatetime
     run: int
     starts: AwareDatetime | None = None

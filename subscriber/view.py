@@ -163,7 +163,10 @@ def _clock(kind: str, clock: Clock, seconds: float) -> str:
     if clock.state == "live":
         return "caught up with the story"
     if clock.starts is not None:
-        return f"{kind} begins {stamp(clock.starts.astimezone())}"
+        starts = clock.starts
+        with suppress(OverflowError):  # nothing is said of the zone here at the ends of the calendar
+            starts = starts.astimezone()
+        return f"{kind} begins {stamp(starts)}"
     moment = clock.story_time
     if clock.state == "playing":
         with suppress(OverflowError):  # a clock that outran the calendar is shown where it started

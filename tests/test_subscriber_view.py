@@ -6,6 +6,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from rich.console import Console
 
 from shared.item import read_item
@@ -232,6 +233,19 @@ def test_deep_nesting_is_shown():
     found = blocks("<blockquote>" * 100 + "x" + "</blockquote>" * 100)
     assert [block.text for block in found] == ["x"]
     assert "x" in draw(show_post(read_item(item(content_html="<blockquote>" * 100 + "x"))))
+
+
+def test_a_clock_at_the_ends_of_the_calendar_is_shown():
+    for end in ("0001-01-01T00:00:00+12:00", "9999-12-31T23:59:59-12:00"):
+        told = {"state": "paused", "speed": 60, "story_time": end, "run": 1}
+        for more in ({}, {"state": "playing"}, {"starts": end}):
+            status = Status(state="streaming", clock=Clock.model_validate(told | more))
+            assert f"{int(end[:4])}-{end[5:10]}" in status_line(status, 0, 0).plain
+
+
+def test_a_clock_without_a_finite_speed_is_none():
+    with pytest.raises(ValidationError):
+        Clock.model_validate({"state": "playing", "speed": "nan", "story_time": "2023-02-01T00:22:00Z", "run": 1})
 
 
 def test_a_replay_that_waits_says_when_it_begins():
