@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from publisher.sources.reading import SourceError
@@ -46,17 +47,16 @@ def fill(moments: Sequence[datetime | None], options: Options, name: str, line: 
     evenly = options.missing_times == "interpolate"
     step = _STEP if isinstance(options.missing_times, str) else options.missing_times
     filled = list(moments)
-    first = next((place for place, moment in enumerate(filled) if moment is not None), None)
-    if first is None:
-        filled[0], first = _begin(len(filled) - 1, step, options, name), 0
+    if missing == len(filled):
+        filled[0] = _begin(len(filled) - 1, step, options, name)
     try:
-        spread = _spread(filled, first, step, evenly=evenly)
+        times = spread(filled, step, evenly=evenly)
     except OverflowError:
-        spread = []
-    if not spread or not FIRST_YEAR <= min(spread).year <= max(spread).year <= LAST_YEAR:
+        times = []
+    if not times or not FIRST_YEAR <= min(times).year <= max(times).year <= LAST_YEAR:
         what = f"{missing} posts {step} apart leave the calendar; choose less, or another --date"
         raise SourceError.at(name, line, what)
-    return spread
+    return times
 
 
 def precision(moments: Iterable[datetime]) -> TimePrecision:
@@ -64,27 +64,26 @@ def precision(moments: Iterable[datetime]) -> TimePrecision:
     return "second" if any(moment.second or moment.microsecond for moment in moments) else "minute"
 
 
-def _spread(filled: list[datetime | None], first: int, step: timedelta, *, evenly: bool) -> list[datetime]:
-    spread: list[datetime] = []
-    for place in range(first):
-        known = filled[first]
-        assert known is not None  # noqa: S101 first is the place of a known one
-        spread.append(known - (first - place) * step)
-    after = first
-    for place in range(first, len(filled)):
-        given = filled[place]
-        if given is not None:
-            spread.append(given)
-            continue
-        before = spread[-1]
-        if after < place:
-            after = next((later for later in range(place, len(filled)) if filled[later] is not None), len(filled))
-        upto = filled[after] if after < len(filled) else None
-        if evenly and upto is not None:
-            spread.append(before + (upto - before) / (after - place + 1))
-        else:
-            spread.append(before + step)
-    return spread
+def spread(moments: Sequence[datetime | None], step: timedelta, *, evenly: bool) -> list[datetime]:
+    """Give every post a time, those without one a ``step`` from their neighbour or evenly between two.
+
+    Args:
+        moments: of the posts, oldest first, one of them known at least.
+        step: between posts; where ``evenly`` is true, between those outside all known times.
+        evenly: spread the others between their neighbours.
+
+    Raises:
+        OverflowError: the times leave the calendar.
+    """
+    known = [(place, moment) for place, moment in enumerate(moments) if moment is not None]
+    first, begin = known[0]
+    times = [begin - (first - place) * step for place in range(first + 1)]
+    for (place, moment), (after, upto) in pairwise(known):
+        apart = (upto - moment) / (after - place) if evenly and upto > moment else step
+        times += [moment + apart * count for count in range(1, after - place)]
+        times.append(upto)
+    last, end = known[-1]
+    return times + [end + step * count for count in range(1, len(moments) - last)]
 
 
 def _begin(steps: int, step: timedelta, options: Options, name: str) -> datetime:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from publisher.sources.html.labels import classes
-from publisher.sources.html.values import credit_of, media_type
+from publisher.sources.html.values import media_type
+from publisher.sources.transcript.captions import part_sure_credit
 from shared.post import Attachment, Image
 from shared.text import clean_line
 
@@ -136,4 +137,4 @@ def _caption(figure: HtmlElement) -> tuple[str, str | None]:
         if any(_CREDIT_CLASS.fullmatch(name) for name in classes(inner)):
             credit = clean_line(inner.text_content())
             return clean_line(whole.replace(credit, " ", 1)), _CREDIT_LABEL.sub("", credit, count=1) or None
-    return credit_of(whole)
+    return part_sure_credit(whole)

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from publisher.sources.html.things import Thing, each
 from publisher.sources.transcript.bylines import read_byline
+from publisher.sources.transcript.captions import part_sure_credit
 from shared.item import absolute_html, plain_html
 from shared.post import Attachment, Author, Image
 from shared.text import clean_line, html_text, text_html
@@ -91,18 +92,6 @@ def tags_of(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tag for part in parts if (tag := clean_line(unescape(part)))))
 
 
-def credit_of(caption: str) -> tuple[str, str | None]:
-    """Part a caption from the credit at its end: ``(Name/Agency)``, ``Photograph: Name/Agency``."""
-    match = _CREDIT.search(caption)
-    return (caption[: match.start()].rstrip(), clean_line(match[1] or match[2])) if match else (caption, None)
-
-
-_CREDIT = re.compile(
-    r"(?:\(([^()/]{2,80}/[^()]{2,120})\)|\b(?:Photo(?:graph)?|Picture|Image credit|Credit|Foto): ?([^:.]{2,120}))\.?$",
-    re.IGNORECASE,
-)
-
-
 def _words(value: Any) -> str:
     if isinstance(value, dict):
         value = next((value[name] for name in _TEXT_MEMBERS if isinstance(value.get(name), str)), "")
@@ -128,7 +117,7 @@ def _authors(value: Any) -> Iterator[Author]:
 def _image(value: Any, page: Page) -> Image | None:
     if isinstance(value, dict):
         link = value.get("url") or value.get("contenturl") or value.get("@id")
-        caption, credit = credit_of(line_of(value.get("caption") or value.get("description")) or "")
+        caption, credit = part_sure_credit(line_of(value.get("caption") or value.get("description")) or "")
         people = value.get("credittext") or value.get("copyrightholder") or value.get("creator")
         credit = line_of(people) or credit
     else:

@@ -9,15 +9,14 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from publisher.sources.reading import Dropped
-from publisher.sources.transcript.captions import Paragraph, read_caption
+from publisher.sources.transcript.captions import QUOTES, Paragraph, read_caption
 from publisher.sources.transcript.tokens import Kind, Token
 from shared.post import Image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_QUOTES = "\"“„«‘'"  # noqa: RUF001 real pages use all of them, and never in pairs
-_CLOSING = "\"”“»’'"
+_CLOSING = tuple("\"”“»’'")
 _BULLET = re.compile(r"[•‣◦●▪*-] (?=\S)")
 # "Some context:", one to five words.
 _KICKER = re.compile(r"[^\W\d_][^\s:.!?\"“”]*(?: [^\s:.!?\"“”]+){0,4}:(?= [^\s\"“„«‘'])")  # noqa: RUF001 what a name says in quotes is speech, no kicker
@@ -142,13 +141,13 @@ def _run(run: list[Paragraph]) -> Iterator[str]:
 
 
 def _shape(text: str) -> str:
-    return "quote" if text[0] in _QUOTES else "bullet" if _BULLET.match(text) else "plain"
+    return "quote" if text.startswith(QUOTES) else "bullet" if _BULLET.match(text) else "plain"
 
 
 def _is_one_quote(texts: list[str]) -> bool:
     """Tell whether one quotation opens in the first line and closes in the last, and not before."""
     first, last = texts[0], texts[-1]
-    return len(texts) > 1 and first[0] in _QUOTES and first[-1] not in _CLOSING and last[-1] in _CLOSING
+    return len(texts) > 1 and first.startswith(QUOTES) and not first.endswith(_CLOSING) and last.endswith(_CLOSING)
 
 
 def _quote(texts: list[str]) -> str:

@@ -16,9 +16,8 @@ from shared.post import Image
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_QUOTES = "\"“„«‘'"  # noqa: RUF001 real pages use all of them, and never in pairs
+QUOTES = tuple("\"“„«‘'")  # noqa: RUF001 real pages use all of them, and never in pairs
 _STRAIGHT = str.maketrans("“”„«»‘’", '"""""\'\'')  # noqa: RUF001 as above
-_LONGEST_CAPTION = 3000
 _LONGEST_CREDIT = 150
 _LONGEST_FIRST = 300
 """Characters of a first paragraph that may be the caption of the credit under it."""
@@ -28,7 +27,7 @@ _SPOKEN = re.compile(
     r"(?:(?:Credit){1,3}\.\.\.|\b(?:Photograph|Photo|Picture|Credit|Image credit|Photo credit|Foto|Bild)s?: |© ?)"
     r"(?P<credit>[^.:]{2,150})\.?$"
 )
-_BRACKETED = re.compile(r"\[(?P<credit>[^\[\]]{3,150})\]\.?$")
+_ENCLOSED = re.compile(r"[(\[](?P<credit>[^()\[\]]{1,150})[)\]]\.?$")
 _LONE = re.compile(r"(?P<person>[^|/]{4,60}) ?[|/] ?(?P<agency>[^|/]{2,40}(?:/[^|/]{2,40})?)$")
 _ALT = re.compile(r"image: ?", re.IGNORECASE)
 
@@ -52,22 +51,21 @@ def read_caption(paragraphs: Sequence[Paragraph], *, first: bool) -> tuple[Image
         The image, and how many paragraphs it took; None and 1 if the first is no caption.
     """
     this, after = paragraphs[0], paragraphs[1] if len(paragraphs) > 1 else None
-    if len(this.text) > _LONGEST_CAPTION:
-        return None, 1
     alt = _ALT.match(this.text)
     words = this.text[alt.end() :] if alt else this.text
     if after is not None:
         caption, credit = part_credit(after.text)
         if credit and caption and _bare(caption) == _bare(words):
             return Image(caption=caption, credit=credit), 2
-        if after.glued and after.text == words and words[0] not in _QUOTES:
+        if after.glued and after.text == words and not words.startswith(QUOTES):
             third = _lone_credit(paragraphs[2].text) if len(paragraphs) > 2 else None
             return Image(caption=words, credit=third), 3 if third else 2
         lone = _lone_credit(after.text)
-        if lone and _may_be_caption(words, glued=after.glued, first=first or bool(alt)):
+        near = after.glued or ((first or alt) and len(words) <= _LONGEST_FIRST)
+        if lone and near and not words.startswith(QUOTES):
             return Image(caption=words, credit=lone), 2
-    caption, credit = part_credit(words)
-    if credit and (caption or _lone_credit(words)) and (_is_sure(words) or _is_person_and_agency(credit)):
+    caption, credit = part_sure_credit(words)
+    if credit:
         return Image(caption=caption or None, credit=credit), 1
     return (Image(caption=words), 1) if alt and words else (None, 1)
 
@@ -79,16 +77,19 @@ def is_credit(text: str) -> bool:
 
 def part_credit(text: str) -> tuple[str, str | None]:
     """Part a caption from the credit at its end; the credit is None if there is none."""
-    if spoken := _spoken(text):
-        return text[: spoken.start()].rstrip(), spoken["credit"].strip()
-    if (bracketed := _BRACKETED.search(text[-_LONGEST_CREDIT - 3 :])) and "/" in bracketed["credit"]:
-        return text[: len(text) - len(bracketed[0])].rstrip(), bracketed["credit"].strip()
-    line = text.removesuffix(".")
-    start = line.rfind("(")
-    credit = line[start + 1 : -1]
-    if not line.endswith(")") or start < 0 or not 0 < len(credit) <= _LONGEST_CREDIT or ")" in credit:
-        return text, None
-    return line[:start].rstrip(), credit.strip() or None
+    found = _spoken(text)
+    if found is None:
+        found = _ENCLOSED.search(text, max(len(text) - _LONGEST_CREDIT - 3, 0))
+        if found is None or (found[0][0] == "[" and "/" not in found["credit"]):
+            return text, None
+    return text[: found.start()].rstrip(), found["credit"].strip() or None
+
+
+def part_sure_credit(text: str) -> tuple[str, str | None]:
+    """Part a caption from a credit that says itself that it is one: by a word, or as ``Jo Doe/Some Agency``."""
+    caption, credit = part_credit(text)
+    sure = credit and (_spoken(text) or _is_person_and_agency(credit))
+    return (caption, credit) if sure else (text, None)
 
 
 def _spoken(text: str) -> re.Match[str] | None:
@@ -97,11 +98,6 @@ def _spoken(text: str) -> re.Match[str] | None:
         return None  # most texts; the expression is slow to fail
     match = _SPOKEN.search(text, len(text) - len(tail))
     return match if match and _is_names(match["credit"]) else None
-
-
-def _is_sure(text: str) -> bool:
-    """Tell whether the credit says itself that it is one."""
-    return _spoken(text) is not None
 
 
 def _lone_credit(text: str) -> str | None:
@@ -115,10 +111,6 @@ def _lone_credit(text: str) -> str | None:
     if match is None or not _is_names(match["person"]) or not _is_names(match["agency"]):
         return None
     return text if 2 <= len(match["person"].split()) <= 4 else None
-
-
-def _may_be_caption(text: str, *, glued: bool, first: bool) -> bool:
-    return text[0] not in _QUOTES and (glued or (first and len(text) <= _LONGEST_FIRST))
 
 
 def _is_names(text: str) -> bool:

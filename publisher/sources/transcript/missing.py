@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime, timedelta
-from itertools import groupby
 from typing import TYPE_CHECKING
 
+from publisher.sources.timing import spread
 from publisher.sources.transcript.page import Dated
 from publisher.sources.transcript.stamps import settled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from publisher.sources.reading import TimePrecision
     from publisher.sources.transcript.clues import Clues
     from publisher.sources.transcript.notes import Notes
     from publisher.sources.transcript.page import Section
@@ -63,17 +64,21 @@ def fill(
     if not missing:
         return [one for one in known if one]
     step = every if isinstance(every, timedelta) else None
-    upwards = list(zip(sections, known, strict=True))[::way]
-    if missing == len(known):
-        moments = _from_ends(len(known), _ends(dated, clues, sections[0], notes), step)
-        filled = [Dated(m, s, "interpolated", "day") for m, (s, _) in zip(moments, upwards, strict=True)]
+    precision: TimePrecision = "hour"
+    if missing < len(known):
+        moments = [one.moment if one else None for one in known]
+        times = spread(moments[::way], step or _BESIDE, evenly=step is None)
     else:
-        filled = _between(upwards, step)
-    times = [one.moment for one in filled if one.source == "interpolated"]
-    span = f"from {min(times):%Y-%m-%d %H:%M} to {max(times):%Y-%m-%d %H:%M %z}"
+        times, precision = _from_ends(missing, _ends(dated, clues, sections[0], notes), step), "day"
+    filled = [
+        one or Dated(moment.replace(microsecond=0), section, "interpolated", precision)
+        for section, one, moment in zip(sections, known, times[::way], strict=True)
+    ]
+    made_up = [one.moment for one in filled if one.source == "interpolated"]
+    span = f"from {min(made_up):%Y-%m-%d %H:%M} to {max(made_up):%Y-%m-%d %H:%M %z}"
     message = f"{missing} of {len(known)} posts have no time; they were set {span}"
     notes.doubt("times-interpolated", message, sections[0].line)
-    return filled[::way]
+    return filled
 
 
 def _ends(
@@ -94,32 +99,6 @@ def _from_ends(count: int, ends: tuple[datetime | None, datetime | None], step: 
     """Spread posts over the coverage, oldest first."""
     start, end = ends
     if start and end and step is None:
-        step = (end - start) / (count + 1)
-        start += step
-    step = step or _STEP
-    if start is None:
-        assert end is not None  # noqa: S101 one end is known
-        start = end - step * (count - 1)
-    return [(start + step * place).replace(microsecond=0) for place in range(count)]
-
-
-def _between(upwards: Sequence[tuple[Section, Dated | None]], every: timedelta | None) -> list[Dated]:
-    """Set the posts between two times evenly, those outside beside the nearest; oldest first."""
-    filled: list[Dated] = []
-    groups = [list(group) for _, group in groupby(upwards, key=lambda one: one[1] is not None)]
-    for number, group in enumerate(groups):
-        if group[0][1]:
-            filled += [one for _, one in group if one]
-            continue
-        after = groups[number + 1][0][1] if number + 1 < len(groups) else None
-        step = every or _BESIDE
-        if filled:
-            start = filled[-1].moment
-            if every is None and after and after.moment > start:
-                step = (after.moment - start) / (len(group) + 1)
-        else:
-            assert after is not None  # noqa: S101 some post has a time
-            start = after.moment - step * (len(group) + 1)
-        for place, (section, _) in enumerate(group, 1):
-            filled.append(Dated((start + step * place).replace(microsecond=0), section, "interpolated", "hour"))
-    return filled
+        return spread([start, *[None] * count, end], _STEP, evenly=True)[1:-1]
+    others = [None] * (count - 1)
+    return spread([start, *others] if start else [*others, end], step or _STEP, evenly=False)
