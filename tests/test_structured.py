@@ -105,10 +105,19 @@ def test_what_is_no_moment(given):
 
 
 @pytest.mark.parametrize(
-    ("given", "hour"), [("9.49pm BST", 21), ("08:42 IST", 8), ("22:14 Uhr", 22), ("18:28 PM", 18), ("12:05 a.m.", 0)]
+    ("given", "hour"),
+    [
+        ("9.49pm BST", 21),
+        ("08:42 IST", 8),
+        ("22:14 Uhr", 22),
+        ("18:28 PM", 18),
+        ("12:05 a.m.", 0),
+        ("21h15", 21),
+        ("10am", 10),
+    ],
 )
 def test_times_of_day(given, hour):
-    assert read_clock(given).time.hour == hour
+    assert read_clock(given).clock.hour == hour
 
 
 @pytest.mark.parametrize("given", ["24:10", "9:61", "4.6 overs", "1949", "90 min", "10:00 today"])
@@ -170,6 +179,13 @@ def test_times_of_day_are_counted_from_the_day_given():
         datetime(2024, 2, 29, 23, 50, tzinfo=UTC),
         datetime(2024, 3, 1, 0, 10, tzinfo=UTC),
     ]
+
+
+def test_times_of_day_are_counted_back_from_the_first_post_that_names_its_day():
+    times = ["<b class='time'>23:50</b>", "<b class='time'>00:10</b>", "<time datetime='2024-03-01T00:20Z'></time>"]
+    body = "".join(f'<div class="live-update">{time}<p>Post {n}.</p></div>' for n, time in enumerate(times))
+    reading = reading_of(f"<html><body>{body}</body></html>", order="oldest")
+    assert [f"{p.story_time:%d %H:%M}" for p in reading.posts] == ["29 23:50", "01 00:10", "01 00:20"]
 
 
 def test_posts_of_one_minute_keep_the_page_s_order_seen_from_its_oldest_end():

@@ -9,7 +9,7 @@ import lxml.html
 
 from publisher.sources.html.labels import classes, instant_of, is_edit_label, label_of
 from publisher.sources.html.mending import Mending, is_bare
-from publisher.sources.html.moments import Clock, Instant, read_clock, read_instant
+from publisher.sources.html.moments import Instant, read_clock, read_instant
 from publisher.sources.html.update import Update
 from publisher.sources.html.values import authors_of
 from publisher.sources.html.words import UNSEEN
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
     from publisher.sources.html.page import Page
+    from publisher.sources.transcript.stamps import Stamp
     from shared.post import Author
 
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
@@ -184,7 +185,7 @@ def _is_furniture(element: HtmlElement) -> bool:
     return named and len(element.findall(".//p")) < 2 and element.find(".//blockquote") is None
 
 
-def spoken_times(group: list[HtmlElement]) -> Iterator[tuple[HtmlElement, Instant | Clock]]:
+def spoken_times(group: list[HtmlElement]) -> Iterator[tuple[HtmlElement, Instant | Stamp]]:
     """Give the labels by whose words a block says its time, where no attribute does."""
     for element in group:
         for inner in element.iterdescendants("*"):
@@ -192,7 +193,7 @@ def spoken_times(group: list[HtmlElement]) -> Iterator[tuple[HtmlElement, Instan
                 yield inner, found
 
 
-def spoken_time(element: HtmlElement) -> Instant | Clock | None:
+def spoken_time(element: HtmlElement) -> Instant | Stamp | None:
     """Read the words of an element that is there to tell a time; None if it is not, or tells none."""
     if element.tag != "time" and not any(_TIME_CLASS.fullmatch(name) for name in classes(element)):
         return None

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from itertools import pairwise
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
-from publisher.sources.html.moments import Clock, Instant, read_clock
+from publisher.sources.html.moments import Instant, is_clock
 from publisher.sources.reading import Doubt, SourceError, TimePrecision, TimeSource
 from publisher.sources.timing import fill, precision
 from publisher.sources.transcript.clockwork import zone_of_language
+from publisher.sources.transcript.days import Known, last_day, walk
+from publisher.sources.transcript.notes import NO_CALENDAR
+from publisher.sources.transcript.order import direction, trend
+from publisher.sources.transcript.stamps import Stamp, scan, settled
 from shared.post import FIRST_YEAR, LAST_YEAR
 
 if TYPE_CHECKING:
@@ -22,18 +25,11 @@ if TYPE_CHECKING:
 
 Dated = tuple[datetime, "Update", TimeSource, TimePrecision]
 
-_MIDNIGHT = timedelta(hours=6)
-"""A clock that falls by more has passed midnight; by less, posts merely stand out of order."""
-_MOST_DAYS = 8
-"""Days of one page whose posts name times alone."""
 _TOLERANCE = timedelta(minutes=10)
 """How much later than the page's own last update a post may be."""
-# A time of day before the first words of a body: "<p><strong>08:42 IST: </strong>The gates".
-_OPENING = re.compile(
-    r"(?P<tags>\s*(?:<(?:p|strong|b|span|em|h[2-6])\b[^<>]*>\s*){0,4})"
-    r"(?P<clock>[0-9]{1,2}[.:][0-9]{2}(?: ?[ap]\.?m\b\.?)?(?: (?:[A-Z]{1,5}|Uhr)(?![^\s<:]))?)"
-    r"(?: ?[:|–-] ?| ?(?=</))"
-)
+# Before and behind a time of day that opens a body: "<p><strong>08:42 IST: </strong>The gates".
+_TAGS = re.compile(r"\s*(?:<(?:p|strong|b|span|em|h[2-6])\b[^<>]*>\s*){0,4}")
+_JOINT = re.compile(r" ?[:|–-] ?| ?(?=</)")
 _EMPTY = re.compile(r"<(strong|b|span|em)\b[^<>]*>\s*</\1>\s*")
 
 
@@ -100,7 +96,12 @@ def date_all(
     """
     walked = list(updates) if _rises(updates, zone, options) else list(updates)[::-1]
     moments = [update.published.at(zone) if update.published else None for update in walked]
-    by_clock = _date_clocks(walked, moments, zone, _first_day(walked, zone, *span))
+    try:
+        by_clock = _date_clocks(walked, moments, zone, *span)
+    except OverflowError:
+        raise SourceError.at(name, None, NO_CALENDAR) from None
+    if any(moment and not FIRST_YEAR <= moment.year <= LAST_YEAR for moment in moments):
+        raise SourceError.at(name, None, NO_CALENDAR)
     if by_clock:
         day = next(moment for moment in moments if moment)
         doubts.append(
@@ -130,15 +131,21 @@ def date_all(
 def take_opening_clocks(updates: Sequence[Update]) -> None:
     """Take times of day from the beginnings of bodies, if most bodies without another time begin with one."""
     timeless = [update for update in updates if update.published is None and update.clock is None]
-    openings = [(update, _OPENING.match(update.html)) for update in timeless]
-    found = [
-        (update, match, clock) for update, match in openings if match and (clock := read_clock(match["clock"].strip()))
-    ]
+    found = [(update, *opening) for update in timeless if (opening := _opening_clock(update.html))]
     if 2 * len(found) <= len(timeless):
         return
-    for update, match, clock in found:
-        update.clock = clock
-        update.html = _EMPTY.sub("", match["tags"] + update.html[match.end() :], count=1)
+    for update, clock, html in found:
+        update.clock, update.html = clock, html
+
+
+def _opening_clock(html: str) -> tuple[Stamp, str] | None:
+    """Part a body from the time of day that opens it."""
+    tags = _TAGS.match(html)
+    found = scan(html, tags.end(), before_words=True) if tags else None
+    joint = _JOINT.match(html, found[1]) if found else None
+    if tags is None or found is None or joint is None or not is_clock(found[0]):
+        return None
+    return found[0], _EMPTY.sub("", tags[0] + html[joint.end() :], count=1)
 
 
 def _rises(updates: Sequence[Update], zone: tzinfo, options: Options) -> bool:
@@ -146,48 +153,35 @@ def _rises(updates: Sequence[Update], zone: tzinfo, options: Options) -> bool:
     if options.order is not None:
         return options.order != "newest"
     moments = [update.published.at(zone) for update in updates if update.published]
-    steps = [b - a for a, b in pairwise(moments)]
-    if not any(steps):
-        clocks = [update.clock.time for update in updates if update.clock]
-        minutes = [timedelta(hours=clock.hour, minutes=clock.minute) for clock in clocks]
-        steps = [step for a, b in pairwise(minutes) if abs(step := b - a) <= _MIDNIGHT]
-    return sum(step > timedelta() for step in steps) > sum(step < timedelta() for step in steps)
-
-
-def _first_day(walked: Sequence[Update], zone: tzinfo, began: date | None, ended: datetime | None) -> date | None:
-    """Tell the day of the oldest post; where only the end is known, the last one that fits it."""
-    if began is not None or ended is None:
-        return began
-    for back in range(_MOST_DAYS):
-        day = ended.date() - timedelta(days=back)
-        moments: list[datetime | None] = [None] * len(walked)
-        _date_clocks(walked, moments, zone, day)
-        if max((moment for moment in moments if moment), default=ended) <= ended + _TOLERANCE:
-            return day
-    return ended.date()
+    return (trend(moments) or direction([update.clock.minute for update in updates if update.clock])) > 0
 
 
 def _date_clocks(
-    walked: Sequence[Update], moments: list[datetime | None], zone: tzinfo, first_day: date | None
+    walked: Sequence[Update], moments: list[datetime | None], zone: tzinfo, began: date | None, ended: datetime | None
 ) -> set[int]:
-    """Date what has only a time of day by walking on from the day before; tells the places that were dated so."""
-    dated: set[int] = set()
-    before: datetime | None = None
-    for place, update in enumerate(walked):
-        if (known := moments[place]) is not None:
-            before = known
-        elif update.clock is not None and (before or first_day) is not None:
-            tz = update.clock.zone or zone
-            day = before.astimezone(tz).date() if before else first_day
-            assert day is not None  # noqa: S101 one of the two is there
-            local = datetime.combine(day, update.clock.time, tz)
-            if before is not None and before - local > _MIDNIGHT:
-                local += timedelta(days=1)
-            if FIRST_YEAR <= local.year <= LAST_YEAR:
-                moments[place] = before = local.astimezone(timezone(local.utcoffset() or timedelta()))
-                dated.add(place)
-    return dated
+    """Date what has only a time of day by the days of the others, else of the page; tells the places dated so."""
+    said = {place: moment.astimezone(zone) for place, moment in enumerate(moments) if moment}
+    clocks = {place: update.clock for place, update in enumerate(walked) if update.clock and place not in said}
+    if not clocks or not (said or began or ended):
+        return set()
+    places = sorted((*said, *clocks))
+    minutes = [_minute(said[place]) if place in said else clocks[place].minute for place in places]
+    fixed = [Known(said[place].date(), "own") if place in said else None for place in places]
+    if began and not said:
+        fixed[0] = Known(began, "header")
+    elif ended and not said:
+        fixed[-1] = Known(last_day(ended + _TOLERANCE, minutes[-1]), "header")
+    for place, known in zip(places, walk(fixed, minutes, 1), strict=True):
+        if place in clocks:
+            tz = _zone(clocks[place]) or zone
+            moments[place] = settled(datetime.combine(known.day, clocks[place].clock, tz))
+    return set(clocks)
 
 
-def _zone(said: Instant | Clock) -> tzinfo | None:
-    return said.moment.tzinfo if isinstance(said, Instant) else said.zone
+def _minute(moment: datetime) -> int:
+    return moment.hour * 60 + moment.minute
+
+
+def _zone(said: Instant | Stamp) -> tzinfo | None:
+    """Tell the zone that a moment or a time of day names."""
+    return said.moment.tzinfo if isinstance(said, Instant) else said.zone.tz if said.zone else None

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
-from publisher.sources.transcript.stamps import read_stamp
-from publisher.sources.transcript.zones import find_zone
+from publisher.sources.transcript.stamps import Stamp, read_stamp, scan
 from shared.post import FIRST_YEAR, LAST_YEAR
 from shared.text import clean_line
 
@@ -22,11 +21,6 @@ LONGEST = 80
 
 _GLUED_ZONE = re.compile(r"(\d{4}-\d\d-\d\d) ?[A-Z]{2,5} ?(?=\d\d:)", re.ASCII)
 _UNIX = re.compile(r"(?P<seconds>[1-9]\d{8,9})(?P<fraction>\d{3}|\.\d{1,6})?", re.ASCII)
-_CLOCK = re.compile(
-    r"(?P<hour>[0-9]{1,2})[:.](?P<minute>[0-9]{2})(?: ?(?P<half>[ap])\.? ?m\b\.?)?"
-    r"(?: ?\(?(?P<zone>[A-Z]{1,5}|Uhr)\)?)?",
-    re.IGNORECASE,
-)
 _DAY = re.compile(r"\d{4}-?(?:\d\d-?\d\d|W\d\d-?\d)", re.ASCII)
 
 Precision = Literal["second", "minute", "day"]
@@ -59,27 +53,16 @@ class Instant:
         return local.astimezone(timezone(local.utcoffset() or timedelta()))
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """A time of day without a date; ``zone`` is None where the source names none that is known."""
-
-    time: time
-    zone: tzinfo | None = None
-
-
-def read_clock(text: str) -> Clock | None:
+def read_clock(text: str) -> Stamp | None:
     """Read a cleaned line as a time of day (``9.49pm BST``, ``22:14 Uhr``); None if it is anything else."""
-    match = _CLOCK.fullmatch(text) if len(text) <= LONGEST else None
-    if match is None:
-        return None
-    hour, minute, half = int(match["hour"]), int(match["minute"]), (match["half"] or "").lower()
-    if half and 0 < hour <= 12:  # pages write 18:28 PM, and mean the 24-hour clock
-        hour = hour % 12 + (12 if half == "p" else 0)
-    named = match["zone"] if (match["zone"] or "").lower() != "uhr" else None
-    zone = find_zone(named) if named else None
-    if hour > 23 or minute > 59 or (named and zone is None):
-        return None
-    return Clock(time(hour, minute), zone.tz if zone else None)
+    found = scan(text) if len(text) <= LONGEST else None
+    return found[0] if found and found[1] == len(text) and is_clock(found[0]) else None
+
+
+def is_clock(stamp: Stamp) -> bool:
+    """Tell whether a moment is a time of day and no more: no day, no span, no year (``1949``)."""
+    odd = stamp.flaw or stamp.named or stamp.ends_day or stamp.unknown_zone
+    return stamp.has_clock and stamp.style != "bare" and not odd
 
 
 def read_instant(value: object) -> Instant | None:

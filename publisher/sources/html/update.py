@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from shared.text import clean_html, html_text
 
 if TYPE_CHECKING:
-    from publisher.sources.html.moments import Clock, Instant
+    from publisher.sources.html.moments import Instant
+    from publisher.sources.transcript.stamps import Stamp
     from shared.post import Attachment, Author, Image
 
 
@@ -28,7 +29,7 @@ class Update:
     keys: tuple[str, ...] = ()
     published: Instant | None = None
     modified: Instant | None = None
-    clock: Clock | None = None
+    clock: Stamp | None = None
     headline: str | None = None
     html: str = ""
     plain: bool = False

@@ -25,7 +25,7 @@ from publisher.sources.transcript.leaving import without_copies, without_empty, 
 from publisher.sources.transcript.lines import split
 from publisher.sources.transcript.mail import take_mail_head
 from publisher.sources.transcript.missing import fill, refuse_untimed
-from publisher.sources.transcript.notes import Notes
+from publisher.sources.transcript.notes import NO_CALENDAR, Notes
 from publisher.sources.transcript.order import oldest_first, trend
 from publisher.sources.transcript.page import Dated, Section
 from publisher.sources.transcript.sections import cut
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from publisher.sources.transcript.grammars import Choice
 
 FORMAT = "transcript"
-_NO_CALENDAR = "its dates leave the calendar; give another --date or --saved-at"
 _HEADING = re.compile(r"#{1,6} ")
 _LONGEST_PAUSE = timedelta(days=7)
 """Between posts of one live blog."""
@@ -74,9 +73,9 @@ def read(text: str, name: str, options: Options) -> Reading:
         clues = find_clues(sections, top, zones, notes)
         ordered = oldest_first(_dated(sections, choice, clues, notes), notes)
     except OverflowError:
-        raise notes.refusal(None, _NO_CALENDAR) from None
+        raise notes.refusal(None, NO_CALENDAR) from None
     if ordered[0].moment.year < FIRST_YEAR or ordered[-1].moment.year > LAST_YEAR:
-        raise notes.refusal(None, _NO_CALENDAR)
+        raise notes.refusal(None, NO_CALENDAR)
     for box in top.boxes if options.keep_summaries else ():
         ordered.append(_boxed(box, clues.updated or ordered[-1].moment, bodies))
     ordered.sort(key=lambda one: one.moment)

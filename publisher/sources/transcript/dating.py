@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from publisher.sources.transcript.clues import FARTHEST
-from publisher.sources.transcript.days import Known, derived, walk
+from publisher.sources.transcript.days import Known, derived, last_day, walk
 from publisher.sources.transcript.order import direction
 from publisher.sources.transcript.page import Dated
 from publisher.sources.transcript.stamps import settled
@@ -121,8 +121,7 @@ def _days(sections: Sequence[Section], clues: Clues, notes: Notes) -> list[Known
     end = clues.end.moment if clues.end else None
     newest = max(newest, _local(end, clues)) if end else newest
     for section in pinned:
-        late = _at(newest.date(), _minute(section)) > newest
-        days[id(section)] = Known(newest.date() - timedelta(days=late), derived(day.source))
+        days[id(section)] = Known(last_day(newest, _minute(section)), derived(day.source))
     return [days[id(section)] for section in sections]
 
 
@@ -209,8 +208,7 @@ def _from_page(first: Section, minutes: Sequence[float], way: int, clues: Clues,
     if end is None or last is None:
         what = f"{first.text!r} has no date, and nothing else in the source says the day"
         raise notes.refusal(first.line, f"{what}; give --date, or write it like {EXAMPLE!r}")
-    late = _at(last.date(), minutes[newest]) > last
-    fixed[newest] = Known(last.date() - timedelta(days=late), "header")
+    fixed[newest] = Known(last_day(last, minutes[newest]), "header")
     _say_day(end, notes)
     return walk(fixed, minutes, way)
 

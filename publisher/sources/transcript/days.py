@@ -7,7 +7,7 @@ smaller jumps are editorial order, and keep their day.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from publisher.sources.transcript.order import DAY, LONGEST_STEP
@@ -54,6 +54,11 @@ def walk(fixed: Sequence[Known | None], minutes: Sequence[float], way: int) -> l
             else:
                 days[place] = _strayed(days[beside], minutes[place] - minutes[beside])
     return [days[place] for place in range(len(fixed))]
+
+
+def last_day(moment: datetime, minute: float) -> date:
+    """Tell the last day on which a clock is not past a moment of the same zone."""
+    return moment.date() - timedelta(days=minute > moment.hour * 60 + moment.minute)
 
 
 def _carried(beside: Known, jump: float, way: int) -> Known:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from publisher.sources.options import Options
     from publisher.sources.transcript.tokens import Token
 
+NO_CALENDAR = "its dates leave the calendar; give another --date or --saved-at"
 MOST_ALIKE = 12
 """Doubts of one code that are said one by one; of more, the first is said and the others are counted."""
 
