@@ -59,7 +59,7 @@ STAMP_WORDS = frozenset(
     am pm a m p o uhr ago just now min mins minute minutes mo hr hrs hour hours day days month months d h st nd rd th
     and update updated at on posted last et est edt pt pst pdt ist bst gmt utc cst breaking new live inputs from with
     by in edited modified image credit photograph photo file the reporting original story
-    british summer time hrs ore alle uur om le à às noon midnight two sent subject
+    british summer time hrs ore alle uur om le à às las de del noon midnight two sent subject
     """.split()  # noqa: SIM905 a list would be a page long
 )
 

@@ -29,7 +29,7 @@ HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 
 _TIME_ATTRIBUTE = re.compile(r"data-.*(?:time|date|published|posted).*|datetime|timestamp")
 _EDIT_ATTRIBUTE = re.compile(r".*(?:updat|modif|edit|sort).*")
-_TIME_CLASS = re.compile(r"time(?:stamp)?|date|clock|(?:.*[-_])(?:time(?:stamp)?|date)", re.IGNORECASE)
+_TIME_CLASS = re.compile(r"(?:.*[-_])?(?:time(?:stamp)?|date|clock|(?:uhr)?zeit|heure|hora|tijd)", re.IGNORECASE)
 _SAYS_WHEN = re.compile(r"\A(?:(?:first )?(?:posted|published))?(?: ?at\b)?:? ?", re.IGNORECASE)
 _HEADLINE_CLASS = re.compile(r"(?:.*[-_])?(?:headline|title|heading)", re.IGNORECASE)
 _BYLINE_CLASS = re.compile(

@@ -7,18 +7,16 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from publisher.sources.html.moments import Instant, read_instant
+from publisher.sources.transcript.tokens import PAGE_LABEL, says_edit
 from publisher.sources.transcript.zones import find_zone
 from shared.text import clean_line
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
-_LABEL_WORDS = {
-    "ago", "am", "at", "on", "edited", "first", "last", "live", "min", "modified", "pm", "posted", "published", "time",
-    "uhr", "um", "update", "updated",
-}  # fmt: skip
+_LABEL_WORDS = {"ago", "am", "at", "first", "last", "live", "min", "on", "pm", "time", "uhr", "um"}
+"""Beside those of ``PAGE_LABEL``."""
 _WORD = re.compile(r"[^\W\d_]+")
-_EDITED = re.compile(r"\b(?:last )?(?:updated|edited|modified|aktualisiert)\b", re.IGNORECASE)
 _EDITED_CLASS = re.compile(r"updated|modified|edited|last-?mod", re.IGNORECASE)
 _LONGEST_LABEL = 100
 _MOST_ELEMENTS = 30
@@ -46,7 +44,7 @@ def label_of(time: HtmlElement) -> HtmlElement | None:
 def is_edit_label(time: HtmlElement, label: HtmlElement) -> bool:
     """Tell whether a time says when a post was edited, not when it appeared."""
     classes = " ".join((e.get("class") or "") + " " + (e.get("itemprop") or "") for e in {time, label})
-    return bool(_EDITED_CLASS.search(classes) or _EDITED.search(clean_line(label.text_content())))
+    return _EDITED_CLASS.search(classes) is not None or says_edit(f"{clean_line(label.text_content())} ")
 
 
 def instant_of(time: HtmlElement) -> Instant | None:
@@ -83,4 +81,6 @@ def _text_within(element: HtmlElement) -> str | None:
 
 
 def _is_label(text: str) -> bool:
-    return all(word.lower() in _LABEL_WORDS or find_zone(word) for word in _WORD.findall(text))
+    return all(
+        word.lower() in _LABEL_WORDS or find_zone(word) for word in _WORD.findall(PAGE_LABEL.sub(" ", f"{text} "))
+    )

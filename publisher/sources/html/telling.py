@@ -50,7 +50,7 @@ def read_updates(
         line = blog.line if blog else None
         raise SourceError.at(page.name, line, "every post is empty; save the page from a browser, or as text")
     doubt_cut_bodies(updates, doubts)
-    own = [blog.published, blog.modified, blog.began, blog.ended] if blog else []
+    own = [*((blog.published, blog.modified, blog.began, blog.ended) if blog else ()), span.updated]
     zone = choose_zone(updates, own, options, doubts, language=page.language)
     first = (blog.began or blog.published) if blog else None
     first_day = options.date or (first.at(zone).date() if first else span.began)

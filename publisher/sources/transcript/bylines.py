@@ -22,6 +22,8 @@ _PREFIX = re.compile(
 _OUTLET = re.compile(r"(?:the )?(?:[^\s,'’]+ ){0,4}?[^\s,'’]+(?:['’]s|(?<=s)['’]) ", re.IGNORECASE)
 _THING = re.compile(r"The (?!.*(?:,| and ))")  # "The Whale" is nobody's name
 _AND = re.compile(r",? (?:and|&) ")
+_BY_ELSEWHERE = re.compile(r"(?:Par|Von|Por|Di|Door) (?=[^\W\d_a-z])")
+_AND_ELSEWHERE = re.compile(r" (?:et|und|y|e|en) (?=[^\W\d_a-z])")
 _IN = re.compile(r" (?:in|at|from) (?=[^\W\d_])")
 _PARTICLES = frozenset(
     ("af", "al", "ap", "bin", "bint", "da", "das", "de", "del", "della", "der", "di", "do", "dos", "du", "e", "el",
@@ -60,6 +62,8 @@ def read_byline(line: str) -> Byline | None:
     """
     if len(line) > LONGEST:
         return None
+    if _BY_ELSEWHERE.match(line):
+        line = _AND_ELSEWHERE.sub(" and ", _BY_ELSEWHERE.sub("By ", line))
     prefix = _PREFIX.match(line)
     if prefix is None:
         authors = () if _THING.match(line) and not _is_outlet(["", line]) else _authors(line, prefixed=False)

@@ -61,7 +61,7 @@ def read_caption(paragraphs: Sequence[Paragraph], *, first: bool) -> tuple[Image
             third = _lone_credit(paragraphs[2].text) if len(paragraphs) > 2 else None
             return Image(caption=words, credit=third), 3 if third else 2
         lone = _lone_credit(after.text)
-        near = after.glued or ((first or alt) and len(words) <= _LONGEST_FIRST)
+        near = after.glued or alt or (first and len(paragraphs) > 2 and len(words) <= _LONGEST_FIRST)
         if lone and near and not words.startswith(QUOTES):
             return Image(caption=words, credit=lone), 2
     caption, credit = part_sure_credit(words)
@@ -71,8 +71,9 @@ def read_caption(paragraphs: Sequence[Paragraph], *, first: bool) -> tuple[Image
 
 
 def is_credit(text: str) -> bool:
-    """Tell whether a line is a picture's: alt text that says so, or a credit with or without its caption."""
-    return _ALT.match(text) is not None or _lone_credit(text) is not None or _spoken(text) is not None
+    """Tell whether a line is beside the news: alt text, a credit with or without its caption, all in brackets."""
+    matches = _ALT.match(text) or _ENCLOSED.fullmatch(text) or _lone_credit(text) or _spoken(text)
+    return matches is not None
 
 
 def part_credit(text: str) -> tuple[str, str | None]:
@@ -104,7 +105,7 @@ def _lone_credit(text: str) -> str | None:
     """Read a line that is nothing but a credit."""
     if len(text) > _LONGEST_CREDIT:
         return None
-    caption, credit = part_credit(text)
+    caption, credit = part_sure_credit(text)
     if credit and not caption:
         return credit
     match = _LONE.fullmatch(text)

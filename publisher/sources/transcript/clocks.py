@@ -28,7 +28,7 @@ _CLOCK = re.compile(
     rf"|(?P<h4>[0-9]{{1,2}}) ?(?:h|時) ?(?P<m4>[0-9]{{2}})(?![0-9])分?"
     rf"|(?P<h5>[0-9]{{2}})(?P<m5>[0-9]{{2}})(?![0-9])(?: ?h(?:ou)?rs\b)?"
     r")"
-    rf"(?: ?{_HALF}| ?(?P<uhr>Uhr|uur)\b| hs?\b\.?)?"
+    rf"(?: ?{_HALF}| ?(?P<uhr>Uhr|uur)\b| hs?\b\.?|hs?(?![\w.]))?"
     r"|(?:12 )?(?:(?P<noon>noon)|midnight)\b(?!,? ?[0-9]{1,2}[:.])",
     re.IGNORECASE | re.ASCII,
 )

@@ -29,8 +29,6 @@ _ONLY_URL = re.compile(
     r"(?:(?:source|url|link|from|quelle|saved from|retrieved from):? )?(https?://\S+)", re.IGNORECASE
 )
 _BY = re.compile(r"(?:edited |live reporting )?by ", re.IGNORECASE)
-_BY_ELSEWHERE = re.compile(r"(?:Par|Von|Por|Di|Door) (?=[^\W\d_a-z])")
-_AND_ELSEWHERE = re.compile(r" (?:et|und|y|e|en) (?=[^\W\d_a-z])")
 _LETTER = re.compile(r"[^\W\d_]{2}")
 _MARKER = re.compile(
     r"\blive\b|\blive ?-?(?:blog|ticker)|as it happened|zum nachlesen|news-?ticker|\blatest\b|\b(?:en|le) direct\b"
@@ -182,8 +180,6 @@ def _take_authors(text: str, top: Top, *, under_title: bool) -> bool:
     """Take a byline. Above the title, only a line that says "By" is one."""
     if top.authors or not (under_title or _BY.match(text) or _SHIFTS.search(text)):
         return False
-    if _BY_ELSEWHERE.match(text):
-        text = _AND_ELSEWHERE.sub(" and ", _BY_ELSEWHERE.sub("By ", text))
     byline = read_byline(_SHIFTS.sub(",", _BY.sub("By ", without_days(text))).strip(","))
     if byline is None or not (byline.prefixed or byline.sure):
         return False

@@ -14,6 +14,8 @@ from publisher.sources.transcript.page import Opening, Section
 from publisher.sources.transcript.tokens import FURNITURE, SILENT, Kind, Token
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from publisher.sources.transcript.dates import Day
     from publisher.sources.transcript.grammars import Choice
     from publisher.sources.transcript.notes import Notes
@@ -195,11 +197,11 @@ def _section(tokens: list[Token], opening: Opening, days: _Days, habits: Habits,
     section = Section(opener.line, opening.text, opening.stamp, days.over(opening.place), opener=opener)
     others = tokens[: opening.above] + tokens[opening.above + 1 :]
     others = _without_counts(others, notes)
-    last = next((token.line for token in reversed(others) if token.kind not in SILENT), -1)
+    said = [token.line for token in others if token.kind not in SILENT]
     rest: list[Token] = []
     begun = False  # something of the post stands above
     for token in others:
-        why = _why_left_out(token, days, last)
+        why = _why_left_out(token, days, {*said[:1], *said[-1:]})
         if why is None:
             rest.append(token)
             begun = begun or bool(token.text)
@@ -248,10 +250,10 @@ def _with_minutes(tokens: list[Token]) -> list[Token]:
     return found
 
 
-def _why_left_out(token: Token, days: _Days, last: int) -> str | None:
-    """Tell why a line is no part of a post; None if it is one. ``last`` is the post's last line."""
+def _why_left_out(token: Token, days: _Days, ends: Container[int]) -> str | None:
+    """Tell why a line is no part of a post; None if it is one. ``ends`` are the post's first line and its last."""
     if token.kind in FURNITURE:
         return FURNITURE[token.kind]
     if token.kind is Kind.DATE and token.line in days.lines:
         return "section-date"
-    return "edit-stamp" if token.kind is Kind.UPDATED and token.line == last else None
+    return "edit-stamp" if token.kind is Kind.UPDATED and token.line in ends else None

@@ -29,7 +29,10 @@ _ZONE_BEFORE_WORDS = re.compile(
     rf",? ?\(?(?P<zone>(?:UTC|GMT) ?[+-][0-9]{{1,2}}(?::?[0-9]{{2}})?|(?:{'|'.join(NAMES)})(?: (?:time|Time|TIME))?)"
     r"(?![a-z0-9&]|[A-Z][A-Z])\)?"
 )
-_GAP = re.compile(r"(?:,? (?:on|at|um|om|ore|alle|à|às|a las|kl\.?) | ?[,|·•–—-] ?|[.,]? |T(?=[0-9]))?", re.IGNORECASE)
+_GAP = re.compile(
+    r"(?:,? (?:on|at|um|am|vom|om|ore|alle|à|le|du|às|a las|del?|kl\.?) | ?[,|·•–—-] ?|[.,]? |T(?=[0-9]))?",
+    re.IGNORECASE,
+)
 _GAP_BEFORE_WORDS = re.compile(r"(?:,? on |,? |T(?=[0-9]))?")
 _TWIN = re.compile(r" ?[/|] ?(?=[0-9])")
 _LABEL = re.compile(r"(?:(?:posted|update)(?: at| on)?:?|ore|alle ore|a las|às) (?=[0-9(a-z])", re.IGNORECASE)

@@ -88,16 +88,18 @@ SILENT = frozenset({Kind.BLANK, *FURNITURE})
 """Kinds of lines that are no part of any post."""
 
 # What pages say of themselves, in the languages of ``dates``: "Publié le …, mis à jour le …".
-_PAGE_LABEL = re.compile(
+PAGE_LABEL = re.compile(
     r"(?<![^\W_])(?:(?P<update>(?:last |page |zuletzt |laatste? )?"
-    r"(?:updated?|modified|aktualisiert|stand|mis à jour|actualizado|actualización|aggiornato|bijgewerkt|atualizado|"
-    r"oppdatert|opdateret|uppdaterad))"
-    r"|(?:first |initially )?(?:published|publié|publicado|pubblicato|gepubliceerd|veröffentlicht|publisert|publicerad|"
-    r"offentliggjort))"
-    r"(?: (?:at|on|am|le|el|il|op|em|om|às|alle|den))*:? ",
+    r"(?:updated?|modified|edited|aktualisiert|bearbeitet|stand|mis à jour|actualizado|actualización|aggiornato|"
+    r"bijgewerkt|atualizado|oppdatert|opdateret|uppdaterad))"
+    r"|(?:first |initially )?(?:posted|published|publié|publicado|pubblicato|gepubliceerd|veröffentlicht|publisert|"
+    r"publicerad|offentliggjort))"
+    r"(?: (?:at|on|am|um|le|à|el|a las|il|op|em|om|às|alle|den))*(?: ?:)? ",
     re.IGNORECASE,
 )
-_STEMS = re.compile("updat|modif|publ|pubbl|stand|aktual|actual|mis à|aggior|bijge|veröff|atual|pdat|offentl")
+_STEMS = re.compile(
+    "updat|modif|edited|bearb|posted|publ|pubbl|stand|aktual|actual|mis à|aggior|bijge|veröff|atual|pdat|offentl"
+)
 """Of the labels: one of these is in each, and in few other lines."""
 _PARTING = " ,;|·–—-"
 COUNT = re.compile(r"([0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,6}) (?:posts?|updates?|entries)", re.IGNORECASE)
@@ -126,13 +128,17 @@ def _token(line: Line) -> Token:
 
 def says_update(text: str) -> bool:
     """Tell whether a page's own stamp is that of its last update, not of its first publishing."""
-    labels = list(_PAGE_LABEL.finditer(text))
-    return any(label["update"] for label in labels) or not labels or labels[0].start() > 0
+    return says_edit(text) or PAGE_LABEL.match(text) is None
+
+
+def says_edit(text: str) -> bool:
+    """Tell whether a text says that something was changed."""
+    return any(label["update"] for label in PAGE_LABEL.finditer(text))
 
 
 def _page_stamp(text: str) -> Stamp | None:
     """Read ``Updated`` and a moment, and what else a page says of when it was published; the update counts."""
-    labels = list(_PAGE_LABEL.finditer(text)) if _STEMS.search(text.lower()) else []
+    labels = list(PAGE_LABEL.finditer(text)) if _STEMS.search(text.lower()) else []
     if not labels:
         return None
     ends = [*(label.start() for label in labels[1:]), len(text)]
