@@ -1,15 +1,14 @@
 """Compressed streams: every client decodes each event as it comes, wherever it joins; who takes no gzip gets none."""
 
 import asyncio
-import json
 import shutil
 
 import pytest
 from aiohttp import ClientSession, web
+from browsing import browser_tab, in_chromium
 from patience import PATIENCE
-from playwright.async_api import async_playwright
+from playwright.async_api import expect
 from streaming import Listener, newsroom
-from test_live import CHROMIUM, FLAGS
 
 from publisher.web.connection import takes_gzip
 from subscriber.stream import Stream
@@ -131,28 +130,27 @@ async def test_curl_shows_each_event_at_once_and_ends_with_the_stream():
 
 PAGE = """<script>
 const seen = [], source = new EventSource("/harbour/events");
-for (const kind of ["reset", "post"]) source.addEventListener(kind, (event) => seen.push(event.lastEventId));
+for (const kind of ["reset", "post"]) source.addEventListener(kind, (event) => {
+  seen.push(event.lastEventId);
+  document.title = seen.join(" ");
+});
 </script>"""
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: install chromium to test compressed streams with it")
+@in_chromium
 async def test_chromium_joins_in_mid_stream_and_gets_each_event_at_once_and_resumes():
     async def page(_request):
         return web.Response(text=PAGE, content_type="text/html")
 
-    async with newsroom(routes=[web.get("/seen/{name}", page)]) as room, async_playwright() as playwright:
+    async with newsroom(routes=[web.get("/seen/{name}", page)]) as room, browser_tab() as tab:
         await room.pressed(await room.posts(3))
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        tab = await browser.new_page()
         await tab.goto(f"http://127.0.0.1:{room.port}/seen/here")
         for seq in (3, 4, 5):
             if seq > 3:
                 await room.posts(1)
-            await tab.wait_for_function(f"seen.at(-1) === '{room.position(seq)}'", timeout=1000 * PATIENCE)
+            await expect(tab).to_have_title(" ".join(room.position(n) for n in range(3, seq + 1)))
         assert {group.form.gzip for group in room.channel.fanout._groups.values()} == {True}
         for reader in list(room.channel.fanout._readers):
             room.channel.fanout.dismiss(reader, "life")
         await room.posts(2)
-        await tab.wait_for_function(f"seen.at(-1) === '{room.position(7)}'", timeout=1000 * PATIENCE)
-        assert json.loads(await tab.evaluate("JSON.stringify(seen)")) == [room.position(seq) for seq in range(3, 8)]
-        await browser.close()
+        await expect(tab).to_have_title(" ".join(room.position(n) for n in range(3, 8)))

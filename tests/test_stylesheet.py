@@ -1,11 +1,9 @@
 """Feeds in a browser: a person who opens one sees what it is and what is in it, not its source."""
 
-import shutil
-
 import pytest
+from browsing import browser_tab, in_chromium
 from channels import open_room
-from playwright.async_api import async_playwright
-from test_live import CHROMIUM, FLAGS
+from playwright.async_api import expect
 
 from publisher.render.stylesheet import STYLESHEET, STYLESHEET_PATH
 
@@ -51,15 +49,14 @@ async def test_the_style_is_where_feeds_say_and_never_changes_there(room):
     assert headers["Cache-Control"] == "max-age=31536000, immutable"
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: install chromium to see feeds in it")
+@in_chromium
 @pytest.mark.parametrize("path", ["feed.atom", "feed.rss", "archive/1.atom"])
 async def test_a_person_sees_titles_and_no_source(room, path):
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=shutil.which(CHROMIUM), args=FLAGS)
-        page = await browser.new_page()
+    async with browser_tab() as page:
         said = []
         page.on("console", lambda message: said.append(message.text))
         await page.goto(room.root + path)
+        await expect(page.locator(":root")).to_have_css("background-color", "rgb(252, 251, 249)")
         seen = await page.evaluate(
             """[...document.querySelectorAll("*")].filter((e) => !e.children.length && e.getClientRects().length)
                .map((e) => e.textContent).join("\\n")"""
@@ -70,7 +67,4 @@ async def test_a_person_sees_titles_and_no_source(room, path):
         above = """(e => e.getBoundingClientRect().top - e.parentElement.getBoundingClientRect().top)
                    (document.querySelector("entry, item"))"""
         assert await page.evaluate(above) < 300  # links that are for programs take no room
-        colour = "getComputedStyle(document.documentElement).backgroundColor"
-        assert await page.evaluate(colour) == "rgb(252, 251, 249)"
         assert not [line for line in said if "favicon" not in line]
-        await browser.close()
