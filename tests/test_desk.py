@@ -530,7 +530,7 @@ async def test_a_body_that_is_not_what_its_headers_say_is_refused(tmp_path, capl
         answer, problem = await room.post(b"{}", headers={"Content-Encoding": "gzip"}, compress=None)
         assert (answer.status, problem["detail"][:33]) == (400, "the body is not what its headers ")
         await room.post(FERRY)
-    assert not caplog.records
+    assert not [record for record in caplog.records if "files may be open" not in record.getMessage()]
 
 
 async def test_who_never_finishes_a_request_is_sent_away_and_streams_stay(tmp_path, monkeypatch):
