@@ -5,7 +5,6 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from bench.replay import SPEEDS, day_after_day, posts_at, simulated
 from hypothesis import given
 from hypothesis import strategies as st
 from making import make_post
@@ -21,6 +20,7 @@ from publisher.replay.alarm import SteadyTime
 from publisher.replay.conductor import Conductor, Score, release_all
 from publisher.replay.control import Control
 from shared.event import ClockEvent, DeleteEvent, PostEvent, UpdateEvent
+from tests.bench.replay import SPEEDS, day_after_day, posts_at, simulated
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -1,6 +1,6 @@
 """A replay that is killed at random moments, with controls in between, tells what an undisturbed one does."""
 
-from bench.kills import compare
+from tests.bench.kills import compare
 
 
 async def test_a_killed_replay_tells_its_follower_what_an_undisturbed_one_does(tmp_path):

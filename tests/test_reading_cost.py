@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from growing import assert_linear
 
 from publisher.render.report import report
 from publisher.sources.opening import read
@@ -16,7 +17,6 @@ from publisher.sources.reading import Reading, SourceError, Told
 from publisher.sources.saves import merge
 from shared.event import PostEvent
 from shared.post import Post, PostFacts
-from tests.growing import assert_linear
 
 NOON = datetime(2024, 3, 3, 12, tzinfo=UTC)
 STAMP = "8:02 p.m. ET, March 3, 2024\n"

@@ -1,6 +1,6 @@
 """Readers who come, go, are killed and stall, and a server that is replaced under them: each has each event once."""
 
-from bench.soak import soak
+from tests.bench.soak import soak
 
 
 async def test_every_reader_has_every_event_once_whatever_happens():

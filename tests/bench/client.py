@@ -59,7 +59,8 @@ class Readers:
         line = self._process.stdout.readline()
         if not line:
             raise SystemExit("the readers ended; see what they said above")
-        return json.loads(line)
+        answer: dict[str, Any] = json.loads(line)
+        return answer
 
     def joined(self, seconds: float = 120) -> dict[str, Any]:
         """Wait until all read their streams."""

@@ -104,7 +104,7 @@ def hammer(what: Ask, seconds: float) -> tuple[float, float]:
         status, _, lengths[sock] = whole(sock, what.request)
         if status != what.status:
             raise SystemExit(f"asked for a {what.status}, got a {status}")
-        waiting.register(sock, selectors.EVENT_READ)
+        waiting.register(sock, selectors.EVENT_READ, sock)
     left = dict(lengths)
     buffer, count = bytearray(1 << 20), 0
     spent, begin = cpu_seconds(what.pids), time.perf_counter()
@@ -112,7 +112,7 @@ def hammer(what: Ask, seconds: float) -> tuple[float, float]:
         sock.send(what.request)
     while (now := time.perf_counter()) < begin + seconds:
         for key, _ in waiting.select(1):
-            sock = key.fileobj
+            sock = key.data
             left[sock] -= sock.recv_into(buffer)
             if left[sock] <= 0:
                 left[sock] = lengths[sock]

@@ -102,7 +102,7 @@ class Served:
 
 async def follow(url: str) -> list[tuple[str, str, str]]:
     """Follow to the end; give kind, slug and digest of each post, edit and deletion, and the resets."""
-    record = []
+    record: list[tuple[str, str, str]] = []
     async for update in Follower(url, until_end=True, chance=lambda: 0.05):
         match update.event:
             case "post" | "update":

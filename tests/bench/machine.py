@@ -9,6 +9,10 @@ import resource
 import signal
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MOST_FILES = 1 << 20
 _PR_SET_PDEATHSIG = 1
@@ -20,7 +24,7 @@ def cores() -> tuple[set[int], set[int]]:
     return {known[0]}, {known[-1]}
 
 
-def pinned(core: set[int]):
+def pinned(core: set[int]) -> Callable[[], None]:
     """Make what ``subprocess`` is to run in the child: take the core, as many files as there are, and end with us."""
     libc = ctypes.CDLL(None)
 

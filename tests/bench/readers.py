@@ -26,7 +26,7 @@ class Reader:
     number: int
     last_id: bytes
     state: str = "idle"
-    sock: socket.socket | None = None
+    sock: socket.socket = field(init=False)
     seq: int = -1
     due: float = 0.0
     retry: float = RETRY_SECONDS
@@ -231,13 +231,13 @@ class Crowd:
                     *orders, self.orders = (self.orders + data).split(b"\n")
                     if not data or not all(self.obey(order.decode()) for order in orders):
                         return
-                elif (reader := self.by_fd.get(fd)) is not None:
-                    if reader.state == "connecting":
-                        self.ask(reader)
-                    elif self.asleep and reader.stalled and not what & select.EPOLLIN:
-                        self.epoll.modify(reader.sock, 0)
+                elif (known := self.by_fd.get(fd)) is not None:
+                    if known.state == "connecting":
+                        self.ask(known)
+                    elif self.asleep and known.stalled and not what & select.EPOLLIN:
+                        self.epoll.modify(known.sock, 0)
                     else:
-                        self.take(reader)
+                        self.take(known)
 
 
 if __name__ == "__main__":

@@ -60,7 +60,8 @@ def posts_at(offsets: Sequence[float]) -> list[PostEvent]:
 def day_after_day(cues: int, seed: int) -> list[float]:
     """Draw moments as days have them: bursts, many at the same instant, gaps of a day."""
     chance = random.Random(seed)
-    offsets, at = [], 0.0
+    offsets: list[float] = []
+    at = 0.0
     while len(offsets) < cues:
         kind = chance.random()
         if kind < 0.001:
@@ -141,7 +142,7 @@ async def simulated(reel: Reel, speed: float, *, late_by: float, seed: int) -> d
     store = await open_store("memory:")
     now = NOW
     log = Watched(store.channel("c"), lambda: now)
-    conductor = Conductor(reel, Score(speed), log)  # type: ignore[arg-type]
+    conductor = Conductor(reel, Score(speed), log)
     await conductor.open(now)
     wakes = 0
     while (wake := await conductor.release(now)) is not None:
@@ -189,7 +190,7 @@ async def real(rate: float, seconds: float, log_url: str, *, stall: bool = False
     store = await open_store(log_url)
     log = Watched(store.channel(f"rate {rate} {stall} {busy}"), steady.now)
     anchor = steady.now() + timedelta(seconds=0.2)
-    conductor = Conductor(reel, Score(1, start=anchor), log)  # type: ignore[arg-type]
+    conductor = Conductor(reel, Score(1, start=anchor), log)
     await conductor.open(steady.now())
     scheduler = AsyncIOScheduler(timezone=UTC)
     scheduler.start()

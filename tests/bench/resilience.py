@@ -31,7 +31,7 @@ from tests.bench.servers import CONTENDERS, ROOT, Contender, MissingError, Newsr
 from tests.bench.table import markdown, spread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 SIZE = 1_024
 SETTLE_SECONDS = 1.0
@@ -69,7 +69,7 @@ def idle(readers: int, times: int, names: list[str]) -> Figures:
 class Peak:
     """The most that some numbers came to while a block ran, looked at ten times a second."""
 
-    def __init__(self, **asked) -> None:
+    def __init__(self, **asked: Callable[[], float]) -> None:
         self._asked = asked
         self.most = {name: ask() for name, ask in asked.items()}
         self._over = threading.Event()

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import platformdirs
 
@@ -163,7 +163,7 @@ class _Posted:
                 due += pause
                 time.sleep(max(due - time.monotonic(), 0))
 
-    def _answered(self, file) -> None:
+    def _answered(self, file: BinaryIO) -> None:
         status = file.readline()
         length = 0
         while (line := file.readline().strip()) != b"":
@@ -175,8 +175,10 @@ class _Posted:
             raise SystemExit(f"publishing was answered {status.decode().strip()}")
 
     def close(self) -> None:
-        for one in (*self._files, *self._sockets):
-            one.close()
+        for file in self._files:
+            file.close()
+        for sock in self._sockets:
+            sock.close()
 
 
 class _PostedTo(Contender):
@@ -332,7 +334,7 @@ class BetterSse(Contender):
         self.port = int(self.heard()[0])
 
 
-CONTENDERS: dict[str, type[Contender]] = {
+CONTENDERS: dict[str, Callable[[], Contender]] = {
     "newsreel": Newsreel,
     "newsreel, not joining": NewsreelNotJoining,
     "newsreel, log on disk": NewsreelDurable,

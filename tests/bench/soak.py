@@ -84,6 +84,7 @@ class Reader(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask."""
+        assert isinstance(transport, asyncio.Transport)  # TCP
         self.transport, self.stalled = transport, False
         self._head, self._tail = True, b""
         self._unpack = zlib.decompressobj(zlib.MAX_WBITS | 16) if self.kind == "gzip" else None
@@ -128,7 +129,7 @@ class Reader(asyncio.Protocol):
             return
         expected = self.last + (2 if self.kind == "tagged" else 1)
         if event != b"post" or seq != expected:
-            self.soak.outcome.faults.append(f"reader {self.number} ({self.kind}) had {self.last}, then {event} {seq}")
+            self.soak.outcome.faults.append(f"reader {self.number} ({self.kind}) had {self.last}, then {event!r} {seq}")
         self.last = max(self.last, seq)
         self.soak.outcome.deliveries += 1
 
@@ -205,7 +206,8 @@ class Soak:
 
     def _megabytes(self, what: str) -> float:
         status = Path(f"/proc/{self._server.pid}/status").read_text()
-        return round(int(re.search(rf"{what}:\s+(\d+)", status)[1]) / 1024, 1)
+        (kilobytes,) = re.findall(rf"{what}:\s+(\d+)", status)
+        return round(int(kilobytes) / 1024, 1)
 
     async def _keep_posting(self) -> None:
         loop, number, due = asyncio.get_running_loop(), 1, time.monotonic()
@@ -274,8 +276,8 @@ class Soak:
             pause = self._chance.uniform(0, self._seconds / 5)
             asyncio.get_running_loop().call_later(pause, self._wake, reader, reader.transport)
 
-    def _wake(self, reader: Reader, transport: asyncio.Transport) -> None:
-        if reader.transport is transport:
+    def _wake(self, reader: Reader, transport: asyncio.Transport | None) -> None:
+        if transport is not None and reader.transport is transport:
             reader.stalled = False
             transport.resume_reading()
 

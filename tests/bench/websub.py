@@ -116,7 +116,8 @@ async def push(options: argparse.Namespace, pipe: Connection) -> None:
         leases._keep(lease)  # as if it had been read from the file
     channel.press.listeners.append(lambda _batch: hub.deliveries.changed(address.json))
     pressing = asyncio.create_task(channel.press.run())
-    quiet, busy = [], []
+    quiet: list[float] = []
+    busy: list[float] = []
     feeling = asyncio.create_task(feel(quiet))
     await asyncio.sleep(1)
     feeling.cancel()
