@@ -11,7 +11,6 @@ from publisher.desk import Desk
 from publisher.fanout import Fanout
 from publisher.press import Press
 from publisher.projection import Projection
-from shared.event import PostEvent
 from shared.wire import Clock
 
 if TYPE_CHECKING:
@@ -154,9 +153,8 @@ class Channel:
         if event is None or self.reel is None:
             return None
         elapsed = ReplayClock.of(event).at(now)
-        out = sum(isinstance(cue.event, PostEvent) for cue in self.reel.due(0, elapsed))
-        posts = sum(isinstance(cue.event, PostEvent) for cue in self.reel.cues)
-        return Progress(posts, out, max(self.reel.duration - elapsed, 0.0) / event.speed)
+        duration = self.reel.duration
+        return Progress(self.reel.posts(duration), self.reel.posts(elapsed), max(duration - elapsed, 0.0) / event.speed)
 
     async def join(self, position: Position | None) -> Join:
         """Decide how a reader who was last at ``position`` joins: one rule for all cases.

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from publisher.moments import TICK
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -13,8 +15,6 @@ if TYPE_CHECKING:
 
 SLOWEST = 0.1
 FASTEST = 100_000.0
-
-_TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class ReplayClock:
             return None
         # Moments have whole microseconds. A rounded-down one would wake the conductor just before the cue is due.
         while self.at(moment) < elapsed:
-            moment += _TICK
+            moment += TICK
         return moment
 
     def paused(self, now: datetime) -> ReplayClock:

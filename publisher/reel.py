@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from functools import cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from publisher.axis import Axis
+from publisher.moments import microseconds, moment_at
 from shared.errors import UsageError
 from shared.event import DeleteEvent, PostEvent, UpdateEvent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime, timedelta
 
     from publisher.when import When
 
 Cued = PostEvent | UpdateEvent | DeleteEvent
+
+_SECOND = 1_000_000
+_SUMMED_AT_ONCE = 1_000
 
 
 class EmptyReelError(UsageError):
@@ -46,11 +52,17 @@ def _key(event: Cued) -> str:
     return f"{event.post.id}:{event.post.revision}"
 
 
-def _words(event: Cued) -> str:
+def _seen(event: Cued) -> Iterable[str]:
+    """Give what a reader sees of an event. The digest of a post says the same, and takes ten times as long."""
     if isinstance(event, DeleteEvent):
-        return ""
-    post = event.post
-    return "\n".join([post.title or "", post.content_html, *(author.name for author in post.authors), *post.tags])
+        return ()
+    post, facts = event.post, event.post.newsreel
+    seen = [post.title or "", post.content_html, *[author.name for author in post.authors], *post.tags]
+    if facts.images or post.attachments or post.image or facts.key_event or facts.pinned:  # most have none of these
+        seen += (post.image or "", "key" * facts.key_event, "pin" * facts.pinned)
+        seen += [text or "" for image in facts.images for text in (image.url, image.caption, image.credit)]
+        seen += [text or "" for file in post.attachments for text in (file.url, file.title)]
+    return seen
 
 
 def _telling(ordered: list[Cued]) -> list[Cued]:
@@ -58,6 +70,8 @@ def _telling(ordered: list[Cued]) -> list[Cued]:
     edited = {event.post.id for event in ordered if isinstance(event, UpdateEvent)}
     shown: dict[str, str] = {}
     told: list[Cued] = []
+    if not edited:
+        return ordered
     for event in ordered:
         if isinstance(event, DeleteEvent):
             shown.pop(event.id, None)
@@ -87,22 +101,16 @@ class Reel:
         ordered = _telling(sorted(events, key=attrgetter("story_time")))
         if not ordered:
             raise EmptyReelError("the source has no posts, so there is nothing to replay")
-        self._times: list[datetime] = [event.story_time for event in ordered]
         self.max_gap = max_gap
+        self._axis = Axis(array("q", [microseconds(event.story_time) for event in ordered]), max_gap).grown()
+        self._elapsed = [elapsed / _SECOND for elapsed in self._axis.elapsed]
         cues: list[Cue] = []
         seen: Counter[str] = Counter()
-        elapsed = 0.0
-        before = self._times[0]
-        for index, (event, moment) in enumerate(zip(ordered, self._times, strict=True)):
-            if moment != before:
-                gap = moment - before
-                elapsed += (gap if max_gap is None else min(gap, max_gap)).total_seconds()
-                before = moment
+        for index, (event, elapsed) in enumerate(zip(ordered, self._elapsed, strict=True)):
             key = _key(event)
             seen[key] += 1
             cues.append(Cue(index, elapsed, event, key if seen[key] == 1 else f"{key}:{seen[key]}"))
         self.cues: tuple[Cue, ...] = tuple(cues)
-        self._elapsed = [cue.elapsed for cue in cues]
 
     def __len__(self) -> int:
         return len(self.cues)
@@ -110,7 +118,7 @@ class Reel:
     @property
     def start(self) -> datetime:
         """Tell the story time of the first cue, in the source's own offset."""
-        return self._times[0]
+        return self.cues[0].event.story_time
 
     @property
     def duration(self) -> float:
@@ -120,9 +128,13 @@ class Reel:
     @cached_property
     def digest(self) -> str:
         """Name the reel's time axis, its cues and what they say: clocks of equal digests compare."""
-        summed = hashlib.sha256()
-        for cue in self.cues:
-            summed.update(f"{cue.key}@{cue.elapsed:.6f}\n{_words(cue.event)}\n".encode())
+        summed = hashlib.sha256(self._axis.elapsed.tobytes())
+        for first in range(0, len(self.cues), _SUMMED_AT_ONCE):
+            told: list[str] = []
+            for cue in self.cues[first : first + _SUMMED_AT_ONCE]:
+                told.append(cue.key)
+                told += _seen(cue.event)
+            summed.update("\n".join(told).encode())
         return summed.hexdigest()[:16]
 
     @cached_property
@@ -137,10 +149,17 @@ class Reel:
         """Count the cues that are due at ``elapsed`` seconds."""
         return bisect_right(self._elapsed, elapsed)
 
+    @cached_property
+    def _posts(self) -> list[float]:
+        return [cue.elapsed for cue in self.cues if isinstance(cue.event, PostEvent)]
+
+    def posts(self, elapsed: float) -> int:
+        """Count the posts that are due at ``elapsed`` seconds."""
+        return bisect_right(self._posts, elapsed)
+
     def lead(self, posts: int) -> float:
         """Tell where on the reel the first so many posts are out, in elapsed seconds."""
-        places = [cue.elapsed for cue in self.cues if isinstance(cue.event, PostEvent)]
-        return places[min(posts, len(places)) - 1] if posts > 0 and places else 0.0
+        return self._posts[min(posts, len(self._posts)) - 1] if posts > 0 and self._posts else 0.0
 
     def due(self, after: int, upto: float) -> Sequence[Cue]:
         """List the cues from index ``after`` on that are due at ``upto`` elapsed seconds."""
@@ -148,36 +167,19 @@ class Reel:
 
     def story_time(self, elapsed: float) -> datetime:
         """Tell what moment of the story stands at ``elapsed``; shortened silences are spread evenly, ends are held."""
-        index = bisect_right(self._elapsed, elapsed) - 1
-        if index < 0:
-            return self._times[0]
-        if index + 1 == len(self.cues):
-            return self._times[index]
-        share = (elapsed - self._elapsed[index]) / (self._elapsed[index + 1] - self._elapsed[index])
-        return self._times[index] + share * (self._times[index + 1] - self._times[index])
+        zone = self.cues[max(self.count(elapsed) - 1, 0)].event.story_time.tzinfo
+        return moment_at(round(self._axis.time_at(elapsed * _SECOND))).astimezone(zone)
 
     def elapsed_at(self, story_time: datetime) -> float:
         """Tell where ``story_time`` stands on the reel, 0 before its start and its duration after its end."""
-        index = bisect_right(self._times, story_time) - 1
-        if index < 0:
-            return 0.0
-        if index + 1 == len(self.cues):
-            return self.duration
-        share = (story_time - self._times[index]) / (self._times[index + 1] - self._times[index])
-        return self._elapsed[index] + share * (self._elapsed[index + 1] - self._elapsed[index])
+        return self._axis.elapsed_at(microseconds(story_time)) / _SECOND
 
     def locate(self, when: When) -> float:
         """Find a moment on the reel, in elapsed seconds."""
         if when.share is not None:
             return self.duration * when.share
-        if when.moment is not None:
-            moment = when.moment
-            return self.elapsed_at(moment if moment.tzinfo else moment.replace(tzinfo=self.start.tzinfo))
-        if when.clock is not None:
-            moment = datetime.combine(self.start.date(), when.clock, tzinfo=self.start.tzinfo)
-            return self.elapsed_at(moment if moment >= self.start else moment + timedelta(days=1))
         try:
-            return self.elapsed_at(self.start + (when.offset or timedelta()))
+            return self.elapsed_at(when.after(self.start))
         except OverflowError:  # later than any date
             return self.duration
 

@@ -27,7 +27,7 @@ class WhenError(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """A place in a story; exactly one member is set. ``Reel.locate`` finds it.
+    """A place in a story; exactly one member is set.
 
     Attributes:
         moment: a moment of the world; without a zone it is meant in the story's.
@@ -63,6 +63,22 @@ class When:
             except ValueError:
                 pass
         raise WhenError(f"{text!r} is no moment; write 2023-02-01T05:00Z, 21:30, +10m or 50%")
+
+    def after(self, first: datetime) -> datetime:
+        """Find the moment in a story that begins at ``first``, whose zone counts where none is written.
+
+        Raises:
+            OverflowError: it is no date that can be.
+            ValueError: it is a share, which only who knows the story's length finds.
+        """
+        if self.moment is not None:
+            return self.moment if self.moment.tzinfo else self.moment.replace(tzinfo=first.tzinfo)
+        if self.clock is not None:
+            moment = datetime.combine(first.date(), self.clock, tzinfo=first.tzinfo)
+            return moment if moment >= first else moment + timedelta(days=1)
+        if self.offset is not None:
+            return first + self.offset
+        raise ValueError("a share is no moment")
 
 
 def parse_duration(text: str) -> timedelta:

@@ -12,7 +12,7 @@ LIMIT = 400
 
 # From the ground up. A module imports from its own storey or from those below it; rooms named by their folder.
 STOREYS = [
-    {"clock", "when", "measures", "wording", "cache", "garbage"},
+    {"moments", "axis", "clock", "when", "measures", "wording", "cache", "garbage"},
     {"reel", "log", "render", "sources", "lock", "token", "codings", "listening"},
     {"projection", "library", "fanout", "editions", "delta", "intake"},
     {"replay", "scene", "filing"},
@@ -35,9 +35,10 @@ PURE = (
     "shared/text.py", "shared/errors.py", "shared/post.py", "shared/event.py", "shared/sse.py",
     "shared/wire.py", "shared/syndication.py", "shared/feed.py", "shared/xmlfeed.py", "shared/item.py",
     "shared/backoff.py",
-    "publisher/clock.py", "publisher/when.py", "publisher/wording.py",
+    "publisher/moments.py", "publisher/axis.py", "publisher/clock.py", "publisher/when.py", "publisher/wording.py",
     "publisher/reel.py", "publisher/projection.py", "publisher/scene.py",
-    "publisher/replay/playhead.py", "publisher/replay/control.py", "publisher/replay/score.py",
+    "publisher/replay/takes.py", "publisher/replay/playhead.py", "publisher/replay/control.py",
+    "publisher/replay/score.py",
     "publisher/rerun/rerun.py", "publisher/rerun/timetable.py", "publisher/watch/difference.py",
     "publisher/render/", "publisher/sources/",
     "subscriber/blocks.py", "subscriber/changes.py", "subscriber/rerun.py", "subscriber/status.py",

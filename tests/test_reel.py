@@ -11,6 +11,7 @@ from making import make_post
 from publisher.reel import EmptyReelError, Reel
 from publisher.when import When
 from shared.event import DeleteEvent, PostEvent, UpdateEvent
+from shared.post import Attachment, Author, Image
 
 
 def posts(*minutes):
@@ -70,6 +71,14 @@ def test_places_that_people_name(text, minutes):
     assert Reel(posts(0, 30, 300)).locate(When.parse(text)) == minutes * 60
 
 
+def test_how_many_posts_are_out_is_told_without_its_edits():
+    first = make_post("p0", 0)
+    edit = first.model_copy(update={"title": "Mended", "date_modified": START + timedelta(minutes=1)})
+    reel = Reel([*posts(0, 1, 2), UpdateEvent(post=edit)])
+    assert [reel.posts(elapsed) for elapsed in (0, 59, 60, 1e9)] == [1, 1, 2, 3]
+    assert [reel.lead(count) for count in (0, 1, 2, 9)] == [0, 0, 60, 120]
+
+
 def test_until_cuts_the_rest_off_but_never_everything():
     assert len(Reel(posts(0, 30, 300)).until(When.parse("+30m"))) == 2
     assert len(Reel(posts(0, 30, 300)).until(When.parse("+0s"))) == 1
@@ -87,6 +96,20 @@ def test_keys_tell_versions_and_deletions_apart():
 def test_another_axis_has_another_digest():
     assert Reel(posts(0, 60)).digest == Reel(posts(0, 60)).digest
     assert Reel(posts(0, 60)).digest != Reel(posts(0, 60), max_gap=timedelta(seconds=1)).digest
+
+
+@pytest.mark.parametrize(
+    "mended",
+    [{"title": "Other"}, {"content_html": "<p>Other</p>"}, {"authors": (Author.of("B. Else"),)}, {"tags": ("rain",)},
+     {"facts": {"images": (Image(caption="Other"),)}}, {"facts": {"pinned": True}}, {"facts": {"key_event": True}},
+     {"attachments": (Attachment(url="https://a.example/f.pdf", mime_type="application/pdf"),)}],
+)  # fmt: skip
+def test_a_source_that_says_something_else_has_another_digest(mended):
+    def digest(**fields):
+        return Reel([*posts(0), PostEvent(post=make_post("other", 5, **fields))]).digest
+
+    assert digest() == digest()
+    assert digest(**mended) != digest()
 
 
 def test_nothing_to_replay():

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.library.history import microseconds
+from publisher.axis import Axis
+from publisher.moments import microseconds
 from publisher.rerun.rerun import Rerun, RerunError, parse_at
-from publisher.rerun.timetable import Axis, Timetable
+from publisher.rerun.timetable import Timetable
 from publisher.when import When
 
 START = datetime(2026, 3, 2, 20, tzinfo=UTC)

@@ -24,7 +24,7 @@ from test_no_leak import reading
 from publisher.app import Server
 from publisher.config import arguments
 from publisher.editions import PRINTINGS
-from publisher.library.history import EPOCH, microseconds
+from publisher.moments import EPOCH, microseconds
 from publisher.rerun import reruns as reruns_module
 from publisher.rerun.playback import MOST_SECONDS
 from publisher.rerun.rerun import Rerun

@@ -5,10 +5,11 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from publisher.library.filed import COLUMNS, Filed, filed_of, kept_bytes
+from publisher.moments import microseconds
 from shared.post import Author
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ NOW = 2**63 - 1
 MOST_TOMBSTONES = 1000
 """However many posts are taken away at once, documents carry so many tombstones."""
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _BEFORE_ALL = -(2**63)
 _END = "SELECT seq, axis FROM version WHERE take = ? AND withdrawn = 0 ORDER BY axis {0}, seq {0} LIMIT 1"
 GROWN = 10_000
@@ -69,11 +68,6 @@ class Timeline:
             if place < len(line.seqs) and line.seqs[place] == seq:
                 del line.seqs[place], line.times[place]
         return line
-
-
-def microseconds(moment: datetime) -> int:
-    """Count the microseconds from 1970 to ``moment``."""
-    return (moment - EPOCH) // _MICROSECOND
 
 
 class History:

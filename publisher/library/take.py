@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from publisher.library.filed import Filed, kept_bytes
-from publisher.library.history import History, microseconds
+from publisher.library.history import History
+from publisher.moments import microseconds
 
 if TYPE_CHECKING:
     from publisher.library.entry import Entry

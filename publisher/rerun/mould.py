@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from publisher.cache import Cache
 from publisher.fanout import EncodedFrame, deflate, stored
-from publisher.library.history import EPOCH, microseconds
+from publisher.moments import EPOCH, microseconds
 from publisher.projection import Projection
 from shared.event import Position
 from shared.post import ReplayFacts

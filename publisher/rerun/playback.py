@@ -5,21 +5,23 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from copy import copy
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 from typing import TYPE_CHECKING, Literal
 
-from publisher.library.history import EPOCH, microseconds
+from publisher.moments import microseconds, moment_at
 from publisher.rerun.mould import written
 from publisher.rerun.timetable import Timetable
 from shared.wire import Clock
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from publisher.axis import Axis
     from publisher.fanout import Sieve
     from publisher.library import Filed
     from publisher.rerun.ground import Ground
     from publisher.rerun.mould import Mould, Moulds, Values
     from publisher.rerun.rerun import Rerun
-    from publisher.rerun.timetable import Axis
     from shared.event import ClockState, Position, ResetReason
 
 MOST_SECONDS = 300
@@ -108,7 +110,7 @@ class Playback:
             first = self._moment(filed.first_seq, microseconds(filed.first_released))
         else:
             first = released
-        return EPOCH + timedelta(microseconds=first), EPOCH + timedelta(microseconds=released)
+        return moment_at(first), moment_at(released)
 
     def _moment(self, seq: int, released: int) -> int:
         return max(self.timetable.stamp(bisect_left(self.seqs, seq)), released)
@@ -126,7 +128,7 @@ class Playback:
 
     def caught_up(self, now: int) -> float | None:
         """Tell in how many microseconds the rerun has caught up with a channel that goes on; None for never."""
-        clock = self.channel.clock(EPOCH + timedelta(microseconds=now))
+        clock = self.channel.clock(moment_at(now))
         if clock is None:
             return self.timetable.caught_up(now, now, 1.0)
         rate = clock.speed if clock.state == "playing" else 0.0
@@ -144,13 +146,11 @@ class Playback:
     def clock(self, moment: int, state: ClockState) -> Clock:
         """Tell what the rerun's clock showed at a moment, in the story's zone."""
         time, first = self.timetable.story_time(moment), self.ground.first
-        story_time = EPOCH + timedelta(microseconds=time) if time is not None else self.channel.press.billing.began
+        story_time = moment_at(time) if time is not None else self.channel.press.billing.began
         return Clock(
             state=state,
             speed=self.rerun.speed,
-            story_time=(story_time or EPOCH + timedelta(microseconds=moment)).astimezone(
-                first.tzinfo if first else UTC
-            ),
+            story_time=(story_time or moment_at(moment)).astimezone(first.tzinfo if first else UTC),
             run=1,
             starts=self.rerun.start if state == "paused" else None,
         )

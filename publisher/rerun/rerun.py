@@ -97,17 +97,12 @@ def moment_of(name: str, when: When, first: datetime) -> datetime:
     Raises:
         RerunError: the parameter ``name`` is a percentage, or no date that can be.
     """
-    if when.moment is not None:
-        return when.moment if when.moment.tzinfo else when.moment.replace(tzinfo=first.tzinfo)
+    if when.share is not None:
+        raise RerunError(f"{name}: a percentage cannot be told here; write 21:30, +10m or a moment")
     try:
-        if when.clock is not None:
-            moment = datetime.combine(first.date(), when.clock, tzinfo=first.tzinfo)
-            return moment if moment >= first else moment + timedelta(days=1)
-        if when.offset is not None:
-            return first + when.offset
+        return when.after(first)
     except OverflowError:
         raise RerunError(f"{name}: that is later than any date; write 21:30, +10m or a moment") from None
-    raise RerunError(f"{name}: a percentage cannot be told here; write 21:30, +10m or a moment")
 
 
 def parse_at(text: str) -> When:

@@ -14,16 +14,16 @@ from collections import deque
 from itertools import count
 from typing import TYPE_CHECKING
 
+from publisher.axis import Axis
 from publisher.cache import Cache
 from publisher.fanout import RETRY_MS, SLOW_SECONDS
 from publisher.fanout.fanout import BEAT_SECONDS, LIFE_SECONDS, spread
-from publisher.library.history import microseconds
+from publisher.moments import microseconds
 from publisher.rerun.ground import Ground
 from publisher.rerun.mould import Moulds
 from publisher.rerun.playback import Playback
 from publisher.rerun.rerun import RerunError
 from publisher.rerun.show import Given, Show, Viewer
-from publisher.rerun.timetable import Axis
 from shared.event import ClockEvent, DeleteEvent, ResetEvent
 from shared.sse import HEARTBEAT, encode_comment, encode_retry
 

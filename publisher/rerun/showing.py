@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from publisher.fanout import deflate, stored
 from publisher.library import Past
-from publisher.library.history import microseconds
+from publisher.moments import microseconds
 from publisher.projection import Projection
 from publisher.render.jsonfeed import json_feed, reset_document
 from publisher.rerun.playback import MOST_SECONDS

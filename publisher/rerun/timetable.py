@@ -7,83 +7,19 @@ Moments are told in microseconds since 1970: no date is made where none is shown
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left, bisect_right
-from datetime import timedelta
 from fractions import Fraction
-from itertools import accumulate, islice, repeat
-from operator import sub
 from typing import TYPE_CHECKING
 
-from publisher.library.history import microseconds
+from publisher.moments import microseconds
 from publisher.rerun.rerun import RerunError, moment_of
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from publisher.axis import Axis
     from publisher.rerun.rerun import Rerun
     from publisher.when import When
-
-_MICROSECOND = timedelta(microseconds=1)
-GROWN = 20_000
-"""Events by which an axis grows in one go, in about 4 ms."""
-
-
-class Axis:
-    """The elapsed microseconds of a timeline's events, its silences shortened. Grows as the timeline does.
-
-    Args:
-        times: effective story times in microseconds, never falling; may be appended to.
-        max_gap: silences longer than this are shortened to it. None: none is.
-    """
-
-    def __init__(self, times: array[int], max_gap: timedelta | None) -> None:
-        self.times = times
-        self.max_gap = None if max_gap is None else max_gap // _MICROSECOND
-        self.elapsed: array[int] = array("q")
-
-    def grown(self) -> Axis:
-        """Reckon what was appended to the timeline since."""
-        while self.grow():
-            pass
-        return self
-
-    def grow(self) -> bool:
-        """Reckon ``GROWN`` events more; tell whether there are others to be reckoned."""
-        times, known = self.times, len(self.elapsed)
-        if times and not known:
-            self.elapsed.append(0)
-            known = 1
-        upto = min(known + GROWN, len(times))
-        if known < upto:
-            gaps = map(sub, times[known:upto], times[known - 1 : upto - 1])
-            shortened = gaps if self.max_gap is None else map(min, gaps, repeat(self.max_gap))
-            self.elapsed.extend(islice(accumulate(shortened, initial=self.elapsed[-1]), 1, None))
-        return upto < len(times)
-
-    def elapsed_at(self, time: int) -> int:
-        """Tell where a story time stands on the axis; shortened silences are spread evenly, ends are held."""
-        place = bisect_right(self.times, time, hi=len(self.elapsed))
-        if place == 0:
-            return 0
-        if place == len(self.elapsed):
-            return self.elapsed[-1]
-        before, after = self.times[place - 1], self.times[place]
-        return self.elapsed[place - 1] + (time - before) * (self.elapsed[place] - self.elapsed[place - 1]) // (
-            after - before
-        )
-
-    def time_at(self, elapsed: int) -> int:
-        """Tell what story time stands at a place of the axis, which has events; ends are held."""
-        place = bisect_right(self.elapsed, elapsed)
-        if place == 0:
-            return self.times[0]
-        if place == len(self.elapsed):
-            return self.times[place - 1]
-        before, after = self.elapsed[place - 1], self.elapsed[place]
-        return self.times[place - 1] + (elapsed - before) * (self.times[place] - self.times[place - 1]) // (
-            after - before
-        )
 
 
 class Timetable:
@@ -125,7 +61,7 @@ class Timetable:
             self._bulk = bisect_right(self._elapsed, self._begin)
             return
         time = microseconds(moment_of("from", begin, first))
-        self._begin = self._axis.elapsed_at(time)
+        self._begin = round(self._axis.elapsed_at(time))
         self._bulk = bisect_right(self._axis.times, time, hi=len(self))
 
     def place(self, now: int) -> int:
@@ -162,7 +98,7 @@ class Timetable:
 
     def story_time(self, now: int) -> int | None:
         """Tell what moment of the story stands at ``now``; None where there is no story yet."""
-        return self._axis.time_at(self._reached(max(now, self.start))) if self else None
+        return round(self._axis.time_at(self._reached(max(now, self.start)))) if self else None
 
     def caught_up(self, now: int, present: int, rate: float) -> float | None:
         """Tell in how many microseconds the rerun stands where a story that goes on stands, which is at ``present``.

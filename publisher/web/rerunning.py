@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from publisher.fanout import RETRY_MS
-from publisher.library.history import microseconds
+from publisher.moments import microseconds
 from publisher.rerun.rerun import RerunError
 from publisher.rerun.show import Viewer
 from publisher.web.stream import begin, position_of, sieve_of

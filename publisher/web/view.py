@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from publisher.editions import PRINTINGS, Edition
-from publisher.library.history import microseconds
+from publisher.moments import microseconds
 from publisher.rerun.rerun import PARAMETERS, Rerun, RerunError, parse_at
 from publisher.rerun.showing import AsOf, Showing
 
