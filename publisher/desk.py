@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from publisher.log.contract import Draft, LogError, StaleAppendError
-from publisher.replay.conductor import take_back
+from publisher.moments import TICK
+from publisher.replay.takes import FACTS, take_back, take_key
 from publisher.sources.minting import Mint
 from publisher.sources.written import read_addressed, read_written
 from shared.errors import NewsreelError, UsageError
@@ -21,8 +21,9 @@ from shared.item import BadItemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from datetime import datetime
 
-    from publisher.log.contract import EventLog, Kind
+    from publisher.log.contract import EventLog
     from publisher.press import Press
     from publisher.sources.written import Written
     from shared.event import Event, Logged
@@ -31,10 +32,8 @@ if TYPE_CHECKING:
 
     Condition = Callable[[Post | None], None]
 
-_TICK = timedelta(microseconds=1)
 _NEVER = -1  # is no log's head
 _AT_THE_DESK = "desk"
-_FACTS: tuple[Kind, ...] = ("post", "update", "delete")
 
 
 class TakenError(NewsreelError):
@@ -95,7 +94,7 @@ async def begin_live(log: EventLog, now: datetime, source: str = "") -> Beginnin
     """
     clock, reset = await log.latest("clock"), await log.latest("reset")
     newest = await log.latest("post", "update", "delete", "clock", "reset")
-    released = max(now, newest.released_at + _TICK) if newest is not None else now
+    released = max(now, newest.released_at + TICK) if newest is not None else now
     written_by = f"watch-{hashlib.sha256(source.encode()).hexdigest()[:12]}" if source else ""
     if clock is not None and isinstance(clock.event, ClockEvent) and clock.event.state == "live":
         was = reset.event if reset is not None else None
@@ -103,8 +102,8 @@ async def begin_live(log: EventLog, now: datetime, source: str = "") -> Beginnin
             take = was.take if isinstance(was, ResetEvent) else 1
             if clock.event.reel not in {written_by, written_by or _AT_THE_DESK}:
                 changed = clock.event.model_copy(update={"anchor": now, "reel": written_by or _AT_THE_DESK})
-                (clock,) = await log.append([Draft(f"take-{take}:live:{clock.seq}", released, changed)])
-                released = max(released, clock.released_at) + _TICK
+                (clock,) = await log.append([Draft(take_key(take, f"live:{clock.seq}"), released, changed)])
+                released = max(released, clock.released_at) + TICK
             return Beginning(take, clock.event.story_time, released, clock.seq)
     take = await take_back(log, released, now)
     reset = await log.latest("reset")
@@ -112,7 +111,7 @@ async def begin_live(log: EventLog, now: datetime, source: str = "") -> Beginnin
     story_time = first[0].event.story_time if first else now
     live = ClockEvent(state="live", speed=1, anchor=now, elapsed=0, story_time=story_time, run=1, reel=written_by)
     # Another process may have begun it at the same time: what the log says counts.
-    (begun,) = await log.append([Draft(f"take-{take}:live", released + _TICK, live)])
+    (begun,) = await log.append([Draft(take_key(take, "live"), released + TICK, live)])
     return Beginning(take, begun.event.story_time, begun.released_at, begun.seq)
 
 
@@ -123,7 +122,7 @@ async def spare_written(log: EventLog, name: str) -> None:
         WrittenError: it is.
         LogError: the log failed.
     """
-    clock, reset, written = await log.latest("clock"), await log.latest("reset"), await log.latest(*_FACTS)
+    clock, reset, written = await log.latest("clock"), await log.latest("reset"), await log.latest(*FACTS)
     if clock is None or not isinstance(clock.event, ClockEvent) or clock.event.state != "live":
         return
     if written is None or (reset is not None and reset.seq > clock.seq):
@@ -294,8 +293,8 @@ class Desk:
 
     def _draft(self, slug: str, number: int, event: Event, now: datetime) -> Draft:
         # Release times of one channel are all different: readers sort by them, and Atom asks for distinct stamps.
-        self._released = now = max(now, self._released + _TICK)
-        return Draft(f"take-{self._take}:{slug}:{number}", now, event)
+        self._released = now = max(now, self._released + TICK)
+        return Draft(take_key(self._take, f"{slug}:{number}"), now, event)
 
 
 def _compare(known: Post, post: Post, *, dated: bool) -> None:

@@ -12,7 +12,9 @@ from publisher.lock import MachineLock
 from publisher.log.timed import TimedLog
 from publisher.reel import Reel
 from publisher.render.snapshot import Address, Brand
-from publisher.replay.conductor import Conductor, Score, release_all
+from publisher.replay.archive import release_all
+from publisher.replay.conductor import Conductor
+from publisher.replay.score import Score
 from publisher.scene import Billing
 from publisher.watch.watcher import Watcher, origin_of, watch_lock_path
 from publisher.websub.push import hubs_of

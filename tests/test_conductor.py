@@ -17,8 +17,10 @@ from publisher.log.memory import MemoryStore
 from publisher.log.sqlite import SqliteStore
 from publisher.reel import Reel
 from publisher.replay.alarm import SteadyTime
-from publisher.replay.conductor import Conductor, Score, release_all
+from publisher.replay.archive import release_all
+from publisher.replay.conductor import Conductor
 from publisher.replay.control import Control
+from publisher.replay.score import Score
 from shared.event import ClockEvent, DeleteEvent, PostEvent, UpdateEvent
 from tests.bench.replay import SPEEDS, day_after_day, posts_at, simulated
 

@@ -19,21 +19,20 @@ from publisher.log.contract import Draft, LogError, StaleAppendError
 from publisher.measures import Histogram
 from publisher.replay.control import obey
 from publisher.replay.playhead import Playhead
-from publisher.replay.score import GROUP, Score, next_step, opening
-from shared.event import ResetEvent
+from publisher.replay.score import next_step, opening
+from publisher.replay.takes import FACTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from publisher.log.contract import EventLog, Kind
+    from publisher.log.contract import EventLog
     from publisher.reel import Reel
     from publisher.replay.alarm import Alarm
     from publisher.replay.control import Control
+    from publisher.replay.score import Score
     from shared.event import Logged
     from shared.wire import Standing
-
-__all__ = ["Conductor", "Score", "release_all"]
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +41,6 @@ RETRY_AFTER = timedelta(seconds=5)
 LOOK_AGAIN = 30.0
 """Seconds after which to look at the clock though no alarm rang: the alarm counts by the system's clock, which may be
 set back or run slow, and is set anew from the steady one at each look."""
-_TICK = timedelta(microseconds=1)
-_FACTS: tuple[Kind, ...] = ("post", "update", "delete")
 
 
 class Conductor:
@@ -163,7 +160,7 @@ class Conductor:
         seq = -1
         while seq != await log.head():  # else somebody appended while it was looked at
             seq = await log.head()
-            clock, reset, last = await log.latest("clock"), await log.latest("reset"), await log.latest(*_FACTS)
+            clock, reset, last = await log.latest("clock"), await log.latest("reset"), await log.latest(*FACTS)
         known = [logged for logged in (clock, reset, last) if logged is not None]
         head = Playhead(0, released=max((logged.released_at for logged in known), default=None))
         reached = reel.start
@@ -224,58 +221,3 @@ class Conductor:
             except LogError as error:
                 logger.warning("cannot follow the log: %s", error)
             await asyncio.sleep(RETRY_AFTER.total_seconds())
-
-
-async def release_all(reel: Reel, log: EventLog, now: datetime) -> None:
-    """See that a log holds a whole reel and nothing else: what an archive does.
-
-    What a start that was broken off has appended is gone on with. Where the source says something else than it did, a
-    new take begins.
-
-    Raises:
-        LogError: the log failed.
-    """
-    take = await take_back(log, now, reel.start)
-    out = await _out(reel, log, take)
-    if out is None:
-        take, out = await _begin_take(log, take + 1, now, reel.start), 0
-    for first in range(out, len(reel), GROUP):
-        await log.append(
-            [
-                Draft(f"take-{take}:{cue.key}", now + (cue.index + 1) * _TICK, cue.event)
-                for cue in reel.cues[first : first + GROUP]
-            ]
-        )
-
-
-async def _out(reel: Reel, log: EventLog, take: int) -> int | None:
-    """Count how many cues the take holds; None if it holds something else."""
-    reset = await log.latest("reset")
-    out, seq = 0, reset.seq if reset is not None else 0
-    while batch := await log.read(seq):
-        seq = batch[-1].seq
-        for logged in batch:
-            cue = reel.cues[out] if out < len(reel) else None
-            if cue is not None and (logged.key, logged.event) == (f"take-{take}:{cue.key}", cue.event):
-                out += 1
-            elif logged.event.kind in _FACTS:
-                return None
-    return out
-
-
-async def take_back(log: EventLog, now: datetime, story_time: datetime) -> int:
-    """Begin a new take where the channel was a replay, or live, before: what had been let out counts no more.
-
-    Such a channel's clock always follows its last reset; an archive has no clock. Gives the take's number.
-    """
-    clock, reset = await log.latest("clock"), await log.latest("reset")
-    take = reset.event.take if reset is not None and isinstance(reset.event, ResetEvent) else 1
-    if clock is not None and (reset is None or reset.seq < clock.seq):
-        take = await _begin_take(log, take + 1, now, story_time)
-    return take
-
-
-async def _begin_take(log: EventLog, take: int, now: datetime, story_time: datetime) -> int:
-    taken_back = ResetEvent(reason="seek", take=take, run=1, story_time=story_time)
-    await log.append([Draft(f"take-{take}:reset", now, taken_back)])
-    return take

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from publisher.clock import ReplayClock
 from publisher.log.contract import Draft
+from publisher.moments import TICK
+from publisher.replay.takes import take_key
 from shared.event import ClockEvent, ResetEvent
 from shared.wire import Standing
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from publisher.reel import Cue, Reel
     from shared.event import ClockState, Event, Logged, ResetReason
-
-_TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,8 @@ class Playhead:
                 return replace(self, seq=logged.seq, clock=None, released=released)
             case ClockEvent() as clock:
                 return replace(self, seq=logged.seq, run=clock.run, clock=clock, released=released)
-        take, _, fact = logged.key.partition(":")
-        index = reel.index(fact) if take == f"take-{self.take}" else None
+        fact = logged.key.partition(":")[2]
+        index = reel.index(fact) if logged.key == take_key(self.take, fact) else None
         out = self.out if index is None else max(self.out, index + 1)
         return replace(self, seq=logged.seq, out=out, released=released)
 
@@ -103,27 +104,25 @@ class Playhead:
     def cues(self, cues: tuple[Cue, ...], now: datetime) -> list[Draft]:
         """Make the drafts that release cues."""
         stamp = self._stamp(now)
-        return [
-            Draft(f"take-{self.take}:{cue.key}", stamp + place * _TICK, cue.event) for place, cue in enumerate(cues)
-        ]
+        return [Draft(take_key(self.take, cue.key), stamp + place * TICK, cue.event) for place, cue in enumerate(cues)]
 
     def set(self, clock: ClockEvent, now: datetime) -> list[Draft]:
         """Make the draft that sets the clock."""
         # The head is part of the key: two writers who saw the same log write one event between them.
-        return [Draft(f"take-{self.take}:clock-after-{self.seq}", self._stamp(now), clock)]
+        return [Draft(take_key(self.take, f"clock-after-{self.seq}"), self._stamp(now), clock)]
 
     def begin_take(self, reason: ResetReason, clock: ClockEvent, now: datetime) -> list[Draft]:
         """Make the drafts that take back what is out and set the clock for what follows."""
         take, stamp = self.take + 1, self._stamp(now)
         reset: Event = ResetEvent(reason=reason, take=take, run=clock.run, story_time=clock.story_time)
         return [
-            Draft(f"take-{take}:reset", stamp, reset),
-            Draft(f"take-{take}:clock-after-{self.seq}", stamp + _TICK, clock),
+            Draft(take_key(take, "reset"), stamp, reset),
+            Draft(take_key(take, f"clock-after-{self.seq}"), stamp + TICK, clock),
         ]
 
     def _stamp(self, now: datetime) -> datetime:
         # Release times of one channel are all different: readers sort by them, and Atom asks for distinct stamps.
-        return now if self.released is None or now > self.released else self.released + _TICK
+        return now if self.released is None or now > self.released else self.released + TICK
 
 
 def clock_event(
