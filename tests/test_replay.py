@@ -1,12 +1,13 @@
 """A replay as its user starts and drives it: options, the command ``clock``, what readers see of it."""
 
+import gc
 import json
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from patience import PATIENCE, until
+from patience import PATIENCE, soon, until
 from serving import EXAMPLES, publishing, transcript
 
 from publisher.app import Server
@@ -14,6 +15,7 @@ from publisher.cli import publisher
 from publisher.config import arguments
 from publisher.intake import read_sources
 from publisher.opener import NothingToReplayError
+from publisher.replay.conductor import Conductor
 from shared.command import run
 from shared.driving import clock_url
 
@@ -170,6 +172,33 @@ async def test_a_lead_or_a_from_that_leaves_nothing_is_refused(page):
                 await server.start()
         finally:
             await server.stop()
+
+
+async def test_garbage_is_collected_before_a_clock_runs(page, monkeypatch):
+    """A full collection takes 50 ms, by which the first post of a replay that is being opened would be late."""
+    done = []
+
+    def noted(owner, name):
+        as_it_was = getattr(owner, name)
+
+        def noting(*given):
+            done.append(name)
+            return as_it_was(*given)
+
+        monkeypatch.setattr(owner, name, noting)
+
+    noted(gc, "collect")
+    noted(Conductor, "open")
+    noted(Conductor, "release")
+    table = {"server": {"port": 0}, "log": {"url": "memory:"}, "channels": {"a": {"source": str(page(3))}}}
+    chosen = arguments(table, "replay")
+    server = Server(chosen, {"a": read_sources(chosen.channels["a"].intake)})
+    try:
+        await server.start()
+        await soon(lambda: "release" in done)
+        assert done[:3] == ["collect", "open", "release"]
+    finally:
+        await server.stop()
 
 
 def test_with_ids_made_anew_each_round_has_its_own(page, clock):
