@@ -9,6 +9,7 @@ import click
 import pytest
 
 from publisher.cli import publisher
+from publisher.config import Settings
 from publisher.replay.control import Control
 from publisher.rerun.rerun import PARAMETERS
 from publisher.sources.opening import FORMATS
@@ -48,6 +49,12 @@ def test_the_protocol_lists_every_member_of_an_item():
 def test_the_protocol_lists_every_parameter_of_a_rerun_and_every_state_of_its_clock():
     assert first_column("parameter of a rerun") == set(PARAMETERS)
     assert first_column("state of a rerun's clock") == set(get_args(ClockState))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_variable_that_a_page_names_is_of_a_setting(page):
+    for table, key in re.findall(r"NEWSREEL_([A-Z]+)__([A-Z_]+)", page.read_text()):
+        assert key.lower() in Settings.model_fields[table.lower()].annotation.model_fields
 
 
 def commands(text):
