@@ -87,9 +87,9 @@ class Server:
             LogError: the log cannot be opened.
         """
         server, streams, log = self._settings.server, self._settings.streams, self._settings.log.url
-        files = shared_out(raise_file_limit())
         sock = listen(server.host, server.port)
         self._ends.callback(sock.close)
+        files = shared_out(raise_file_limit())
         self.local_url = url_of(sock, server.host)
         self.url = server.public_url or self.local_url
         garbage, steady = Garbage(), SteadyTime()

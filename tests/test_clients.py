@@ -102,6 +102,7 @@ async def test_where_all_are_busy_the_new_one_is_told_to_come_again(monkeypatch)
         head, _, body = (await third.reading.read()).partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 503 ")
         assert b"\r\nRetry-After: " in head
+        assert b"\r\nServer: newsreel\r\n" in head
         assert json.loads(body)["detail"].startswith("the server has no room for another connection")
         assert [await caller.ask() for caller in callers] == [200, 200]
         assert +room.clients.closed == {"refused": 1}

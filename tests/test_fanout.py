@@ -390,6 +390,8 @@ ARTS, SPORT = frozenset({"arts"}), frozenset({"sport"})
         (Sieve(tag="arts"), {"kind": "delete", "was": SPORT}, b""),
         (Sieve(tag="arts"), {"kind": "delete", "was_unknown": True}, b"1;"),
         (Sieve(tag="arts"), {"kind": "reset"}, b"1;"),
+        (Sieve(tag="arts"), {"kind": "clock"}, b"1;"),
+        (Sieve(frozenset({"post"}), "arts"), {"kind": "update", "tags": ARTS, "was": SPORT, "arrival": b"new"}, b"new"),
         (Sieve(frozenset({"delete"}), "arts"), {"kind": "update", "tags": SPORT, "was": ARTS, "removal": b"x"}, b"x"),
     ],
 )

@@ -70,6 +70,7 @@ async def test_while_the_log_is_filed_the_server_lives_and_says_how_far_it_is(tm
     ):
         async with visitor.get("/healthz") as answer:
             assert (answer.status, await answer.json()) == (200, {"status": "ok"})
+            assert answer.headers["Server"] == "newsreel"
         for path in ("/readyz", "/harbour/feed.atom", "/harbour/events"):
             async with visitor.get(path) as answer:
                 assert (answer.status, answer.headers["Retry-After"]) == (503, "5")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import time
 from collections import OrderedDict
 from contextlib import suppress
@@ -21,7 +20,7 @@ from aiohttp import hdrs, web
 
 from publisher.measures import tally
 from publisher.web.addresses import counted_as, is_among
-from publisher.web.problems import SERVER
+from publisher.web.problems import SERVER, again
 from shared.post import encode_json
 from shared.wire import PROBLEM
 
@@ -37,8 +36,6 @@ STALLED_SECONDS = 30.0
 """How long a connection may take nothing of what it asked for before it is closed."""
 BUSY_SECONDS = 1.0
 """How long after it last sent or took something a connection has not to go for another one."""
-AGAIN_SECONDS = 5
-"""After how many seconds who was refused may ask again; up to twice as long, so that not all come at once."""
 WAITING_BYTES = 16 * 1024
 """Of an answer this much waits for the kernel to take it; who writes waits for less before there is more."""
 _SWEEP_SECONDS = 1.0
@@ -247,9 +244,8 @@ def _moved(client: Client) -> float:
 def _refusal() -> bytes:
     detail = "the server has no room for another connection; try again later"
     body = encode_json({"type": "about:blank", "title": "Service Unavailable", "status": 503, "detail": detail})
-    again = AGAIN_SECONDS + random.randrange(AGAIN_SECONDS + 1)  # noqa: S311 no secret
     head = (
         f"HTTP/1.1 503 Service Unavailable\r\nContent-Type: {PROBLEM}\r\nContent-Length: {len(body)}\r\n"
-        f"Retry-After: {again}\r\nAccess-Control-Allow-Origin: *\r\nConnection: close\r\n\r\n"
+        f"Server: {SERVER}\r\nRetry-After: {again()}\r\nAccess-Control-Allow-Origin: *\r\nConnection: close\r\n\r\n"
     )
     return head.encode() + body

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -14,14 +13,13 @@ from aiohttp import web
 from publisher.garbage import Garbage
 from publisher.measures import tally
 from publisher.web.addresses import client_of, counted_as
+from publisher.web.problems import again
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from publisher.web.addresses import Networks
 
-AGAIN_SECONDS = 5
-"""After how many seconds who was refused may ask again; up to twice as long, so that not all come at once."""
 Limit = Literal["in_all", "per_address", "per_second"]
 
 
@@ -95,5 +93,4 @@ class Doors:
 
     def _refusal(self, limit: Limit, detail: str) -> web.HTTPServiceUnavailable:
         self.refused[limit] += 1
-        again = AGAIN_SECONDS + random.randrange(AGAIN_SECONDS + 1)  # noqa: S311 no secret
-        return web.HTTPServiceUnavailable(text=f"{detail}; try again later", headers={"Retry-After": str(again)})
+        return web.HTTPServiceUnavailable(text=f"{detail}; try again later", headers={"Retry-After": again()})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import re
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,9 @@ logger = logging.getLogger(__name__)
 LONGEST_URL = 8_000
 """Bytes of a request target that every server should take (RFC 9110, section 4.1), and ours does no more."""
 SERVER = "newsreel"
-"""What all answers name the server."""
+"""What all answers name the server: what it is made of, in which versions, is of use to attackers only."""
+AGAIN_SECONDS = 5
+"""After how many seconds who was refused may ask again; up to twice as long, so that not all come at once."""
 EXPOSED = "ETag, IM, Last-Modified, Link, Retry-After"
 """Headers that scripts of other origins may read, besides those that they always may (Fetch, "CORS")."""
 
@@ -57,6 +60,16 @@ async def problems(
             raise  # the answer has begun: nothing can be said any more
         logger.exception("cannot answer %s", request.raw_path[:80])
         return problem(request, 500, "Internal Server Error", "the server failed, and has noted why")
+
+
+async def sign(_request: web.Request, response: web.StreamResponse) -> None:
+    """Name the server as its documents do."""
+    response.headers[hdrs.SERVER] = SERVER
+
+
+def again() -> str:
+    """Give the ``Retry-After`` of who was refused."""
+    return str(AGAIN_SECONDS + random.randrange(AGAIN_SECONDS + 1))  # noqa: S311 no secret
 
 
 def problem(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from publisher.editions import PRINTINGS, Edition
 from publisher.render.opml import channels_opml
@@ -19,7 +19,7 @@ from publisher.web.documents import YEAR_SECONDS, channel_links, respond
 from publisher.web.doors import Doors
 from publisher.web.negotiation import preferred
 from publisher.web.openapi import description
-from publisher.web.problems import SERVER, problems
+from publisher.web.problems import problems, sign
 from publisher.web.rerunning import RerunStreams
 from publisher.web.stream import Stream
 from publisher.web.view import View, rerun_of, view_of
@@ -81,7 +81,7 @@ class Site:
         """Make the aiohttp application, with ``metrics`` at ``/metrics``."""
         app = web.Application(middlewares=[problems])
         app.on_shutdown.append(self._shut)
-        app.on_response_prepare.append(_sign)
+        app.on_response_prepare.append(sign)
         if self._token is not None:
             app[desk.TOKEN] = self._token
         app.router.add_get("/", self._index)
@@ -262,11 +262,6 @@ class Site:
 async def _expose(request: web.Request, metrics: Metrics) -> web.Response:
     body, media_type = metrics.expose(request.headers.get("Accept", ""))
     return web.Response(body=body, headers={"Content-Type": media_type} | _NOW)
-
-
-async def _sign(_request: web.Request, response: web.StreamResponse) -> None:
-    """Name the server as its documents do: what it is made of, in which versions, is of use to attackers only."""
-    response.headers[hdrs.SERVER] = SERVER
 
 
 def _tail(name: str) -> str:

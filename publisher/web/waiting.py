@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import hdrs, web
 
-from publisher.web.problems import problems
+from publisher.web.problems import problems, sign
 
 if TYPE_CHECKING:
     import socket
@@ -49,6 +49,7 @@ async def _answer(listening: socket.socket, said: Callable[[], str]) -> None:
         raise web.HTTPServiceUnavailable(text=said(), headers={hdrs.RETRY_AFTER: str(AGAIN_SECONDS)})
 
     app = web.Application(middlewares=[problems])
+    app.on_response_prepare.append(sign)
     app.router.add_get("/healthz", healthz)
     app.router.add_route("*", "/{anything:.*}", wait)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
