@@ -8,7 +8,8 @@ from channels import NOW, open_room
 from openapi_spec_validator import validate
 
 from publisher.token import Token
-from publisher.web.openapi import OPERATIONS, description, routes
+from publisher.web.openapi import description, routes
+from publisher.web.operations import OPERATIONS
 from publisher.web.site import Site
 
 

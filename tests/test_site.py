@@ -12,6 +12,8 @@ from making import make_post
 from test_stream import NOW, newsroom
 from yarl import URL
 
+from publisher import editions as editions_module
+from publisher.render.stylesheet import STYLESHEET_PATH
 from publisher.web import site as site_module
 from publisher.web.negotiation import preferred
 from publisher.web.problems import LONGEST_URL
@@ -211,3 +213,21 @@ async def test_pages_are_made_once_for_all_who_ask_until_something_changes(room,
     await room.pressed(await room.say(UpdateEvent(post=make_post("p1", title="All ashore", facts={"revision": 2}))))
     assert b"All ashore" in (await visit(paths[0]))[2]
     assert len(made) == 4
+
+
+async def test_the_lists_name_a_channel_as_it_is_named_by_now(room, visit):
+    for title in ("Storm", "Gale"):
+        room.press.rename(title, "en", NOW + timedelta(seconds=len(title)))
+        for path in ("/", "/channels.opml"):
+            assert f"{title} (replay)".encode() in (await visit(path))[2], path
+
+
+async def test_what_is_the_same_for_everybody_is_encoded_once(visit, monkeypatch):
+    coded = []
+    encode = editions_module.encode
+    monkeypatch.setattr(editions_module, "encode", lambda coding, body: coded.append(coding) or encode(coding, body))
+    for _ in range(3):
+        for path in (f"/harbour/{STYLESHEET_PATH}", "/openapi.json"):
+            status, headers, _ = await visit(path, Accept_Encoding="gzip")
+            assert (status, headers["Content-Encoding"]) == (200, "gzip")
+    assert coded == ["gzip"] * 2

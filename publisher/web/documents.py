@@ -52,7 +52,6 @@ async def respond(
     links: str = "",
     max_age: int | None = None,
     vary: tuple[str, ...] = (),
-    status: int = 200,
     since: Callable[[str], Edition | None] | None = None,
 ) -> web.Response:
     """Hand out an edition: in the coding that the reader prefers, 304 if the reader has it, no body for HEAD.
@@ -64,7 +63,6 @@ async def respond(
         max_age: seconds for which nothing can change the document; None where something may at any moment, so that
             caches ask each time (``no-cache``).
         vary: request headers, besides ``Accept-Encoding``, by which the edition was chosen.
-        status: of the full answer; only a 200 is answered conditionally.
         since: gives what is new for who has the edition of an entity tag, None where that is not known. With it,
             ``A-IM: feed`` is answered 226 (RFC 3229) where the reader names such a tag.
     """
@@ -72,7 +70,8 @@ async def respond(
     ready, key = edition.ready, (asked, links, max_age, vary, since is None)
     # A delta is made for who asks for it, and the max-age of a rerun falls with every second: all else is the same for
     # all who ask alike.
-    alike = status == 200 and max_age in {None, LASTING_SECONDS} and (since is None or "A-IM" not in request.headers)
+    steady = max_age is None or max_age >= LASTING_SECONDS
+    alike = steady and (since is None or "A-IM" not in request.headers)
     if alike and (known := ready.get(key)) is not None:
         return cast("Answer", known).response(request)
     if edition.media_type.startswith((ATOM, RSS)):
@@ -84,7 +83,7 @@ async def respond(
     partial = since is not None and _takes_deltas(request)
     named = ("A-IM", *vary) if since is not None else vary
     headers = _headers(edition, coding, links, max_age, named, private=partial)
-    if status == 200 and _has_it(request, edition, headers["ETag"]):
+    if _has_it(request, edition, headers["ETag"]):
         answer = Answer(304, {name: headers[name] for name in _KEPT}, b"")
     else:
         now = time.time()
@@ -96,7 +95,7 @@ async def respond(
             delta = await _delta(request, headers, since)
             if delta is not None:
                 return delta
-        answer = Answer(status, headers, await edition.encoded(coding))
+        answer = Answer(200, headers, await edition.encoded(coding))
     if alike and sum(len(value) for value in asked if value) <= MOST_ASKED:
         if len(ready) >= MOST_READY:
             ready.clear()

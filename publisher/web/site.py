@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -34,9 +34,7 @@ if TYPE_CHECKING:
     from publisher.metrics import Metrics
     from publisher.token import Token
     from publisher.websub.hub import Hub
-    from shared.event import Position
 
-JSON = "application/json"
 ROBOTS = b"""User-agent: *
 Allow: /
 Disallow: /*/events
@@ -64,12 +62,13 @@ class Site:
         self._hub = hub
         self._token = token
         self._now = now
-        self._streams: dict[str, Stream] = {}
-        self._compress = compress_streams
         self.doors = doors or Doors()
         self._opened = now()
-        self._described: Edition | None = None
-        self._lists: dict[str, tuple[tuple[Position, ...], Edition]] = {}
+        self._style = Edition(STYLESHEET, "text/css; charset=utf-8", self._opened)
+        self._lists: dict[str, tuple[object, Edition]] = {}
+        self._streams = {
+            name: Stream(channel, now, self.doors, compress=compress_streams) for name, channel in channels.items()
+        }
         self.reruns = Reruns(now)
         self._rerun_streams = RerunStreams(self.reruns, self.doors, compress=compress_streams)
         for channel in channels.values():
@@ -86,10 +85,11 @@ class Site:
             app[desk.TOKEN] = self._token
         app.router.add_get("/", self._index)
         app.router.add_get("/channels.opml", self._opml)
-        app.router.add_get("/icon.svg", self._icon)
-        app.router.add_get("/favicon.ico", self._icon)
-        app.router.add_get("/robots.txt", self._robots)
-        app.router.add_get("/openapi.json", self._openapi)
+        icon = self._fixed(ICON.encode, "image/svg+xml")
+        app.router.add_get("/icon.svg", icon)
+        app.router.add_get("/favicon.ico", icon)  # readers ask for it without having seen the page, which has its icon
+        app.router.add_get("/robots.txt", self._fixed(lambda: ROBOTS, "text/plain; charset=utf-8"))
+        app.router.add_get("/openapi.json", self._fixed(lambda: description(app.router), desk.JSON))
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         if metrics is not None:
@@ -122,24 +122,21 @@ class Site:
     async def _opml(self, request: web.Request) -> web.Response:
         return await respond(request, self._list(OPML, channels_opml))
 
-    async def _icon(self, request: web.Request) -> web.Response:
-        # Feed readers ask for /favicon.ico without having seen the page, which carries its icon itself.
-        return await respond(request, Edition(ICON.encode(), "image/svg+xml", self._opened), max_age=_DAY_SECONDS)
+    def _fixed(self, body: Callable[[], bytes], media_type: str) -> Callable[[web.Request], Awaitable[web.Response]]:
+        """Make what answers with the same as long as the server runs, which is made on the first ask."""
+        made = cache(lambda: Edition(body(), media_type, self._opened))
 
-    async def _robots(self, request: web.Request) -> web.Response:
-        edition = Edition(ROBOTS, "text/plain; charset=utf-8", self._opened)
-        return await respond(request, edition, max_age=_DAY_SECONDS)
+        async def answer(request: web.Request) -> web.Response:
+            return await respond(request, made(), max_age=_DAY_SECONDS)
 
-    async def _openapi(self, request: web.Request) -> web.Response:
-        if self._described is None:
-            self._described = Edition(description(request.app.router), JSON, self._opened)
-        return await respond(request, self._described, max_age=_DAY_SECONDS)
+        return answer
 
     def _list(self, media_type: str, render: Callable[[list[Listing], datetime], bytes]) -> Edition:
         """Give a list of the channels, rendered anew when one of them has changed."""
-        state = tuple(channel.press.position for channel in self._channels.values())
+        presses = [channel.press for channel in self._channels.values()]
+        state = [(press.position, press.changed) for press in presses]  # where it is renamed, the latter changes alone
         if media_type not in self._lists or self._lists[media_type][0] != state:
-            changed = max((channel.press.changed for channel in self._channels.values()), default=self._opened)
+            changed = max((press.changed for press in presses), default=self._opened)
             listings = [Listing.of(channel.editions.current) for channel in self._channels.values()]
             edition = Edition(render(listings, changed), f"{media_type}; charset=utf-8", changed)
             self._lists[media_type] = state, edition
@@ -177,8 +174,7 @@ class Site:
 
     async def _stylesheet(self, request: web.Request) -> web.Response:
         self._channel(request)
-        edition = Edition(STYLESHEET, "text/css; charset=utf-8", self._opened)
-        return await respond(request, edition, max_age=YEAR_SECONDS)
+        return await respond(request, self._style, max_age=YEAR_SECONDS)
 
     async def _archive(self, request: web.Request) -> web.Response:
         if "rerun" in request.query or "at" in request.query:
@@ -192,8 +188,6 @@ class Site:
             return await self._rerun_streams.serve(request, channel, rerun, self._now())
         if "at" in request.query:
             raise web.HTTPBadRequest(text="at: a stream does not stand still; ask the page or a feed")
-        if channel.name not in self._streams:
-            self._streams[channel.name] = Stream(channel, self._now, self.doors, compress=self._compress)
         return await self._streams[channel.name].serve(request)
 
     async def _post(self, request: web.Request) -> web.Response:
@@ -205,12 +199,12 @@ class Site:
             raise web.HTTPNotFound(text=f"{name} has no post {slug[:80]!r}; it may not be out yet")
         if post is None:
             raise web.HTTPGone(text=f"the post {slug[:80]!r} of {name} was taken away")
-        kind = preferred(request.headers.get("Accept"), (HTML, JSON))
+        kind = preferred(request.headers.get("Accept"), (HTML, desk.JSON))
 
         def made() -> Edition:
             # Its own dates: what else is released changes nothing here.
             changed = max(view.scene.moments(filed)[1], view.scene.billing.opened)
-            if kind == JSON:
+            if kind == desk.JSON:
                 return Edition(post.to_json(), desk.POST_TYPE, changed)
             # The page names the story, and a replay's speed.
             return Edition(post_page(view.snapshot(), post), f"{HTML}; charset=utf-8", max(changed, view.announced))
