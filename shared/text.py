@@ -6,6 +6,7 @@ Everything here is idempotent: cleaning what is clean changes nothing, so both s
 from __future__ import annotations
 
 import re
+from collections import Counter
 from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -77,6 +78,17 @@ _CLEANER = nh3.Cleaner(
 )
 _EMPTY_CLASS = re.compile(r'(<(?:p|figure)(?: [a-z]+="[^"]*")*) class=""')
 _NO_SOURCE = re.compile(r"<img(?![^>]* src=)[^>]*>")
+_MANY_TAGS = 2_000
+"""Signs of tags from which on it is looked at how deeply they nest: so many cost milliseconds, however they do."""
+_MOST_OPEN = 50
+"""Tags that may then be open at once. A parser's time grows with the depth: 256 KiB took ten seconds."""
+_TAG = re.compile(r"<(/?)([a-z][^\s/>]*)[^>]*>?", re.IGNORECASE)
+_ENDED_BY_OTHERS = {
+    "a", "area", "base", "br", "col", "colgroup", "dd", "dt", "embed", "hr", "img", "input", "li", "link", "meta",
+    "optgroup", "option", "p", "param", "rp", "rt", "source", "tbody", "td", "tfoot", "th", "thead", "tr", "track",
+    "wbr",
+}  # fmt: skip
+"""Tags that hold nothing, or that another one ends: no more of them are open at once than of what they are in."""
 _MOST_ROUNDS = 8
 """Times that HTML is cleaned before nothing but its words is kept; one or two are enough for what people write."""
 _PRE = re.compile(r"<pre>\n+")
@@ -118,9 +130,30 @@ def clean_html(html: str) -> str:
 
 
 def _cleaned(html: str) -> str:
-    cleaned = _CLEANER.clean(html.replace("\u00a0", " ").replace("&nbsp;", " "))
+    html = html.replace("\u00a0", " ").replace("&nbsp;", " ")
+    cleaned = _CLEANER.clean(_flattened(html) if html.count("<") > _MANY_TAGS else html)
     cleaned = _EMPTY_CLASS.sub(r"\1", _NO_SOURCE.sub("", cleaned)).strip()
     return _PRE.sub("<pre>", cleaned)  # parsers drop the first line end there (WHATWG HTML, 13.2.6.4.7)
+
+
+def _flattened(html: str) -> str:
+    """Take out the tags that are within too many others; their words stay."""
+    opened: Counter[str] = Counter()
+    left_out: Counter[str] = Counter()
+
+    def kept(tag: re.Match[str]) -> str:
+        name = tag[2].lower()
+        if name in _ENDED_BY_OTHERS:
+            return tag[0]
+        if not tag[1]:
+            where = opened if opened.total() < _MOST_OPEN else left_out
+            where[name] += 1
+        else:
+            where = left_out if left_out[name] else opened
+            where[name] -= where[name] > 0
+        return tag[0] if where is opened else ""
+
+    return _TAG.sub(kept, html)
 
 
 def clean_url(text: str) -> str | None:
