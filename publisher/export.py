@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+import os
+from contextlib import asynccontextmanager, suppress
+from secrets import token_hex
+from stat import S_IMODE
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -82,26 +85,27 @@ async def exporting(
 
 
 def _files(channel: Channel) -> Iterator[tuple[str, bytes]]:
-    for document in PRINTINGS:
-        yield "index.html" if document == "page" else document, channel.editions.get(document).body
+    """Give what is linked before what links to it: a site that is made anew while it is read has no link to nowhere."""
+    yield STYLESHEET_PATH, STYLESHEET
+    yield "icon.svg", ICON.encode()
+    snapshot, address = channel.editions.current, channel.address
+    pages: list[tuple[str, datetime]] = [(address.root, snapshot.updated)]
+    for slug, post in _posts(channel):
+        yield f"posts/{slug}/index.html", post_page(snapshot, post)
+        pages.append((address.post(slug), post.date_modified or post.date_published))
     for number in range(1, channel.press.scene.archives + 1):
         for form in FORMS:
             found = channel.archives.get(number, form)
             if found is not None:
                 yield f"archive/{number}.{form}", found[1].body
-    snapshot, address = channel.editions.current, channel.address
-    pages: list[tuple[str, datetime]] = [(address.root, snapshot.updated)]
     page = snapshot
     while page.older is not None:
         page = channel.press.scene.archive(page.older)
         yield f"archive/{page.archive}/index.html", live_page(page)
-    for slug, post in _posts(channel):
-        yield f"posts/{slug}/index.html", post_page(snapshot, post)
-        pages.append((address.post(slug), post.date_modified or post.date_published))
     yield from sitemaps(address.root, pages).items()
+    for document in reversed(PRINTINGS):
+        yield "index.html" if document == "page" else document, channel.editions.get(document).body
     yield "channels.opml", channels_opml([Listing.of(snapshot)], snapshot.updated)
-    yield "icon.svg", ICON.encode()
-    yield STYLESHEET_PATH, STYLESHEET
 
 
 def _posts(channel: Channel) -> Iterator[tuple[str, Post]]:
@@ -127,7 +131,7 @@ def make_folder(folder: Path) -> None:
 
 
 def write(folder: Path, path: str, body: bytes) -> None:
-    """Write one file below ``folder``, which must be there.
+    """Write one file below ``folder``, which must be there. Until all of it is written, it stays as it was.
 
     Raises:
         CannotWriteError: it, or a folder above it, cannot be made.
@@ -136,12 +140,32 @@ def write(folder: Path, path: str, body: bytes) -> None:
     try:
         if target.parent != folder and folder.is_dir():
             target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(body)
+    except OSError as error:
+        raise _cannot_write(folder, error.filename, error) from None
+    try:
+        if target.exists() and not target.is_file():
+            target.write_bytes(body)  # a pipe or a device: nothing is put in its place
+        else:
+            _replace(target.resolve(), body)
     except OSError as error:
         raise _cannot_write(folder, target, error) from None
 
 
-def _cannot_write(above: Path, target: Path, error: OSError) -> CannotWriteError:
+def _replace(target: Path, body: bytes) -> None:
+    """Write a file beside ``target``, then put it in its place."""
+    new = target.with_name(f".new-{token_hex(8)}")
+    try:
+        with new.open("xb") as file:
+            file.write(body)
+            with suppress(FileNotFoundError), target.open("r+b") as old:  # one that is read-only is not to be replaced
+                os.fchmod(file.fileno(), S_IMODE(os.fstat(old.fileno()).st_mode))
+        new.replace(target)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+
+
+def _cannot_write(above: Path, what: Path | str, error: OSError) -> CannotWriteError:
     if isinstance(error, FileNotFoundError):
         return CannotWriteError(f"{above}: no such folder; make it first, or mend --output")
-    return CannotWriteError(f"{error.filename or target}: {error.strerror}; choose another --output")
+    return CannotWriteError(f"{what}: {error.strerror}; choose another --output")

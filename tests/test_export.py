@@ -1,11 +1,13 @@
 """A static site: what any host that serves a folder can publish, and what readers make of it."""
 
+import concurrent.futures
 import functools
 import http.server
 import json
 import os
 import pty
 import re
+import resource
 import shutil
 import sqlite3
 import subprocess
@@ -27,7 +29,7 @@ from patience import PATIENCE
 from serving import EXAMPLES, ROOT, publishing, transcript
 
 from publisher.commands import progress
-from publisher.export import exporting
+from publisher.export import exporting, write
 from publisher.render.sitemap import MOST_PAGES, NAMESPACE, sitemaps
 from publisher.render.stylesheet import STYLESHEET_PATH
 from publisher.sources.reading import Header, Reading, Told
@@ -190,6 +192,75 @@ def test_newsboat_reads_it(site, tmp_path):
         listed = sorted(title for (title,) in rows.execute("select title from rss_item"))
     rows.close()
     assert listed == [f"Post number {n}" for n in (4, 5, 6)]
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "good"),
+    [
+        (
+            "export",
+            ["--base-url", "https://news.example/", "--output"],
+            "site/posts/20230201T0500Z-post-number-0/index.html",
+        ),
+        ("convert", ["--to", "jsonl", "--output"], "a-day.jsonl"),
+    ],
+)
+def test_a_full_disk_costs_no_file_that_was_good(tmp_path, command, options, good):
+    source, output = tmp_path / "a-day.txt", tmp_path / good.partition("/")[0]
+    source.write_text(transcript(1) + "It goes on. " * 500, "utf-8")
+    for path in (tmp_path / good, output / "index.html") if command == "export" else (output,):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("It was good. " * 500)
+    before = files(tmp_path)
+    failed = subprocess.run(
+        [sys.executable, "-m", "publisher", command, source, *options, output],
+        check=False, cwd=ROOT, capture_output=True, text=True, timeout=60,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048)),
+    )  # fmt: skip
+    assert failed.returncode == 1
+    assert re.fullmatch(rf"newsreel-publisher: {output}\S*: File too large; choose another --output\n", failed.stderr)
+    after = files(tmp_path)
+    assert {path: after[path] for path in before} == before
+    assert not [path for path in after if ".new-" in path]
+
+
+@pytest.mark.parametrize("kind", ["link", "modes", "pipe"])
+def test_what_is_written_anew_stays_what_it_was(tmp_path, kind):
+    target, name = tmp_path / "there" / "day.md", tmp_path / "day.md"
+    target.parent.mkdir()
+    target.write_text("old")
+    if kind == "link":
+        name.symlink_to(target)
+        write(tmp_path, "day.md", b"new")
+        assert name.is_symlink() and target.read_text() == "new"
+    elif kind == "modes":
+        target.chmod(0o640)
+        write(target.parent, "day.md", b"new")
+        assert target.stat().st_mode & 0o777 == 0o640 and target.read_text() == "new"
+        fresh = tmp_path / "fresh.md"
+        fresh.touch()
+        write(tmp_path, "new.md", b"new")
+        assert (tmp_path / "new.md").stat().st_mode == fresh.stat().st_mode
+    else:
+        os.mkfifo(name)
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            reading = pool.submit(name.read_bytes)
+            write(tmp_path, "day.md", b"new")
+            assert reading.result(60) == b"new" and name.is_fifo()
+    assert not list(tmp_path.rglob(".new-*"))
+
+
+async def test_what_is_linked_is_written_before_what_links_to_it():
+    told = tuple(Told(PostEvent(post=make_post(f"p{n}", n))) for n in range(7))
+    async with exporting(Reading("page", "jsonl", told=told), "https://news.example/", "storm", window=2) as made:
+        written = set()
+        for path, body in made:
+            written.add(path)
+            if path.endswith(".html") and not path.startswith("posts/"):
+                for post in re.findall(r"https://news.example/(posts/[\w-]+)", body.decode()):
+                    assert f"{post}/index.html" in written
+            for archive in re.findall(r"https://news.example/(archive/\d+\.\w+)", body.decode()):
+                assert archive in written or path.startswith(("archive/", "posts/"))
 
 
 async def test_edits_and_deletions_have_happened():
