@@ -3,13 +3,16 @@
 The absolute figures are those of ``tests/bench/reading.py``.
 """
 
+import io
 import json
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from growing import assert_linear
+from rich.console import Console
 
+from publisher.render.overview import overview
 from publisher.render.report import report
 from publisher.sources.opening import read
 from publisher.sources.options import Options
@@ -141,6 +144,15 @@ LISTS = {
 @pytest.mark.parametrize("shape", LISTS)
 def test_the_cost_of_a_list_grows_with_its_length(shape):
     assert_linear(lambda size: reading_of(LISTS[shape](size), "list"), 40)
+
+
+def test_the_cost_of_showing_a_story_grows_with_its_length():
+    def shown(size):
+        reading = read("".join(map(LINE.format, range(size))).encode(), "list")
+        console = Console(file=io.StringIO(), width=100)
+        return lambda: console.print(overview(reading, 100), crop=False)
+
+    assert_linear(shown, 40)
 
 
 def test_the_cost_of_merging_saves_grows_with_their_posts():

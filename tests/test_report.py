@@ -167,6 +167,14 @@ def test_headlines_get_the_room_of_a_small_screen_and_authors_a_column_of_a_larg
     assert len(large) == 2 and "Archibald Featherstonehaugh, Wilhelmina" in large[1]
 
 
+def test_nothing_is_cut_off_however_small_the_screen(tmp_path):
+    (tmp_path / "canal.txt").write_text(PAGE)
+    printed = CliRunner().invoke(check, [str(tmp_path / "canal.txt")], env={"COLUMNS": "8"}).output
+    said = "".join(word for word in printed.split() if not word.isdigit())
+    for words in ("Lock gates close", "Ada Finch (Upper Reach)", "The keeper is at his post.", "Sort byDropdown arrow"):
+        assert words.replace(" ", "") in said
+
+
 def test_a_pipe_gets_one_line_a_post(tmp_path):
     (tmp_path / "a.jsonl").write_text(LONG)
     printed = CliRunner().invoke(check, [str(tmp_path / "a.jsonl")], env={"COLUMNS": None}).output

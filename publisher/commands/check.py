@@ -47,5 +47,5 @@ def _printed(reading: Reading) -> str:
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _NO_SCREEN
     with console.capture() as printed:
-        console.print(overview(reading, console.width))
-    return "".join(f"{line.rstrip()}\n" for line in printed.get().split("\n")[:-1])
+        console.print(overview(reading, console.width), crop=False)
+    return printed.get()

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.console import Group
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
+from publisher.render.grid import GAP, Column, Grid
 from shared.event import DeleteEvent, PostEvent, UpdateEvent
 from shared.text import showable
 
@@ -19,16 +18,15 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from publisher.render.grid import Cell
     from publisher.sources.reading import Reading, Told
     from shared.post import Author, Post
 
 _LONGEST = 300
 """Characters that are shown of a headline or a line that was left out."""
-_GAP = 2
-"""Columns between columns."""
 _ROOMY = 74
 """Columns from which headlines and authors stand side by side; in fewer, authors stand under their headline."""
-_LEAST_AUTHORS = 20
+_LEAST, _LEAST_AUTHORS = 10, 20
 _NARROW = 60
 """Columns of a screen that has no room for counts."""
 
@@ -54,10 +52,10 @@ def overview(reading: Reading, width: int) -> RenderableType:
     """Make what is printed; ``width`` is that of the screen, in columns. Nothing in it is taken for markup."""
     parts: list[RenderableType] = [*_head(reading), Text(), _events(reading, width)]
     if reading.doubts:
-        parts += [Text(), Text("Unsure of", style="bold yellow"), _doubts(reading)]
+        parts += [Text(), Text("Unsure of", style="bold yellow"), _doubts(reading, width)]
     if reading.dropped:
-        rows = ((one.line, Text(one.why, "cyan"), _text(one.text)) for one in reading.dropped)
-        parts += [Text(), Text("Left out", style="bold"), _notes(rows)]
+        rows = [(one.line, Text(one.why, "cyan"), _text(one.text)) for one in reading.dropped]
+        parts += [Text(), Text("Left out", style="bold"), _notes(rows, width)]
     return Group(*parts, Text(), Text(summary(reading), style="bold"))
 
 
@@ -90,57 +88,53 @@ def _head(reading: Reading) -> Iterable[Text]:
         yield Text(", ".join(filter(None, about)), "dim")
 
 
-def _events(reading: Reading, width: int) -> Table:
+def _events(reading: Reading, width: int) -> Grid:
     """List posts, edits and deletions, oldest first; the day, with its offset, stands above its first one."""
     told = reading.told
     posts = {post.id: post for post in reading.posts}
-    rows = [(one, *_what(one, posts)) for one in told]
-    names = ["line", "time", *(["from"] if len({_source(one) for one in told}) > 1 else [])]
+    said = [(one, *_what(one, posts)) for one in told]
     clock = "%H:%M:%S" if any(one.time_precision == "second" for one in told) else "%H:%M"
-    counts = ["words", *(["images"] if any(post and post.images for _, _, post in rows) else [])]
+    before = {"line": max(len(_line(one.line)) for one in told), "time": len(f"{told[0].event.story_time:{clock}}")}
+    sources = {_source(one) for one in told}
+    if len(sources) > 1:
+        before["from"] = max(map(len, sources))
+    counts = ["words", *(["images"] if any(post and post.images for _, _, post in said) else [])]
     counts = counts if width >= _NARROW else []
-    headline, authors = _shares(rows, width - _taken(told, names, clock, counts))
-    grid = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="dim")
-    for name in names:
-        grid.add_column(name, justify="right" if name == "line" else "left", no_wrap=True, style="dim")
-    grid.add_column("headline", width=headline, overflow="fold")
+    columns = {name: Column(max(len(name), longest), right=name == "line") for name, longest in before.items()}
+    after = {name: Column(len(name), right=True) for name in counts}
+    room = width - sum(column.width + GAP for column in (*columns.values(), *after.values()))
+    headline, authors = _shares(said, room)
+    columns["headline"] = Column(headline)
     if authors:
-        grid.add_column("authors", width=authors, overflow="fold", style="dim")
-    for name in counts:
-        grid.add_column(name, justify="right", no_wrap=True, style="dim")
+        columns["authors"] = Column(authors)
+    columns |= after
+    rows: list[Sequence[Cell]] = [[Text(name, "dim") for name in columns]]
     day = ""
-    for one, what, post in rows:
+    for one, what, post in said:
         at = one.event.story_time
         if day != (day := f"{at:%A %Y-%m-%d} {_offset(at)}"):
-            grid.add_row(*[""] * len(names), Text(day, "bold"))
-        cells: list[RenderableType] = [_line(one.line), f"{at:{clock}}", *([_source(one)] if "from" in names else [])]
+            rows.append([*[Text()] * len(before), Text(day, "bold")])
+        where = [_line(one.line), f"{at:{clock}}", *([_source(one)] if "from" in before else [])]
         signed = _text(_names(post.authors), "dim") if post else Text()
-        cells += [what, signed] if authors else [Group(what, Padding(signed, (0, 0, 0, _GAP))) if signed else what]
         numbers = [len(post.content_text.split()), len(post.images) or ""] if post else []
-        grid.add_row(*cells, *map(str, numbers[: len(counts)]))
-    return grid
+        rows.append([
+            *(Text(words, "dim") for words in where),
+            *([what, signed] if authors else [(what, signed) if signed else what]),
+            *(Text(str(number), "dim") for number in numbers[: len(counts)]),
+        ])  # fmt: skip
+    return Grid([*columns.values()], rows)
 
 
-def _taken(told: Sequence[Told], names: Sequence[str], clock: str, counts: Sequence[str]) -> int:
-    """Count the columns that all but headlines and authors take, and what parts them."""
-    widths = {
-        "line": max(len(_line(one.line)) for one in told),
-        "time": len(f"{told[0].event.story_time:{clock}}"),
-        "from": max(len(_source(one)) for one in told),
-    }
-    return sum(max(widths.get(name, 0), len(name)) + _GAP for name in (*names, *counts))
-
-
-def _shares(rows: Sequence[tuple[Told, Text, Post | None]], room: int) -> tuple[int, int]:
+def _shares(said: Sequence[tuple[Told, Text, Post | None]], room: int) -> tuple[int, int]:
     """Share the columns that are left between headlines and authors; 0 for authors that stand under theirs."""
-    headline = max(len("Wednesday 2024-03-06 +00:00"), *(what.cell_len for _, what, _ in rows))
-    authors = max(cell_len(_names(post.authors)) if post else 0 for _, _, post in rows)
+    headline = max(len("Wednesday 2024-03-06 +00:00"), *(what.cell_len for _, what, _ in said))
+    authors = max(cell_len(_names(post.authors)) if post else 0 for _, _, post in said)
     if not authors or room < _ROOMY:
-        return min(max(headline, authors + _GAP), max(room, 1)), 0
+        return min(max(headline, authors + GAP), max(room, _LEAST)), 0
     authors = max(authors, len("authors"))
-    if headline + _GAP + authors > room:
-        authors = min(authors, max(_LEAST_AUTHORS, room // 3, room - _GAP - headline))
-    return min(headline, room - _GAP - authors), authors
+    if headline + GAP + authors > room:
+        authors = min(authors, max(_LEAST_AUTHORS, room // 3, room - GAP - headline))
+    return min(headline, room - GAP - authors), authors
 
 
 def _what(told: Told, posts: Mapping[str, Post]) -> tuple[Text, Post | None]:
@@ -163,20 +157,17 @@ def _source(told: Told) -> str:
     return told.time_source if fine else f"{told.time_source}, to the {told.time_precision}"
 
 
-def _doubts(reading: Reading) -> Table:
+def _doubts(reading: Reading, width: int) -> Grid:
     """List the doubts, the most important first: which posts, when they appeared, what is lost, what is odd."""
     doubts = sorted(reading.doubts, key=lambda doubt: (_IMPORTANCE.get(doubt.code, _BETWEEN), doubt.line or 0))
-    return _notes((doubt.line, Text(doubt.code, "yellow"), _text(doubt.message)) for doubt in doubts)
+    return _notes([(doubt.line, Text(doubt.code, "yellow"), _text(doubt.message)) for doubt in doubts], width)
 
 
-def _notes(rows: Iterable[tuple[int | None, Text, Text]]) -> Table:
-    grid = Table(box=None, padding=(0, _GAP, 0, 0), show_header=False)
-    grid.add_column(justify="right", no_wrap=True, style="dim", min_width=len("line"))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    for line, code, text in rows:
-        grid.add_row(_line(line), code, text)
-    return grid
+def _notes(notes: Sequence[tuple[int | None, Text, Text]], width: int) -> Grid:
+    line = Column(max(len("line"), *(len(_line(number)) for number, _, _ in notes)), right=True)
+    code = Column(max(code.cell_len for _, code, _ in notes))
+    words = Column(max(width - line.width - code.width - 2 * GAP, _LEAST))
+    return Grid([line, code, words], [(Text(_line(number), "dim"), code, text) for number, code, text in notes])
 
 
 def _line(line: int | None) -> str:
