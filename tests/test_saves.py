@@ -222,6 +222,64 @@ def test_the_newest_title_is_kept_and_the_first_is_named():
     assert [d.code for d in merged.doubts] == ["title-changed"] and "Storm - live" in merged.doubts[0].message
 
 
+DAY = 24 * 60
+HOURLY = [post(f"p{n}", n, f"Report {n} says {n * 7}", f"Headline {n}") for n in range(-60, 240, 30)]
+
+
+def crane(minutes, body="The crane is at work on the quay, and the tide is out"):
+    return post(f"crane-{minutes}", minutes, body, "Crane")
+
+
+@pytest.mark.parametrize(
+    ("minutes", "body"),
+    [
+        *((minutes, "") for minutes in (-DAY, DAY, -3 * DAY, 3 * DAY, -365 * DAY, DAY // 2, -90)),
+        *((minutes, "The crane is at work on the quay again, and the tide is out") for minutes in (-DAY, DAY, 3 * DAY)),
+    ],
+)
+def test_a_post_whose_time_was_mended_is_one_post(minutes, body):
+    first, second = crane(minutes + 10), crane(10, body) if body else crane(10)
+    merged = merge([reading(*HOURLY, first), reading(*HOURLY, second)], [None, FIRST + timedelta(days=30)])
+    assert sum(told.event.kind == "post" for told in merged.told) == len(HOURLY) + 1
+    assert [(kind, slug) for kind, slug, *_ in events(merged)] == ([("update", first.id)] if body else [])
+    assert {one.id: one.story_time for one in folded(merged)}[first.id] == first.story_time
+    assert [(doubt.code, doubt.line) for doubt in merged.doubts if doubt.code == "time-mended"] == [
+        ("time-mended", len(HOURLY) + 1)
+    ]
+
+
+def test_the_first_post_after_midnight_that_had_yesterdays_date_is_one_post():
+    slip, mended = crane(-DAY + 300), crane(300)
+    merged = merge([reading(slip, *HOURLY), reading(*HOURLY, mended)], [None, None])
+    assert [told.event.post.id for told in merged.told] == [slip.id, *(one.id for one in HOURLY)]
+
+
+def test_a_page_whose_every_day_moved_with_its_stamp_is_the_same_page():
+    def page(days):
+        posts = [post(f"x{days}-{n}", n + days * DAY, f"Report {n} says {n * 7}", f"Headline {n}") for n in range(9)]
+        return Reading("save.txt", "transcript", told=tuple(Told(PostEvent(post=p), 1, "header") for p in posts))
+
+    merged = merge([page(0), page(3)], [None, None])
+    assert [told.event.post.id for told in merged.told] == [f"x0-{n}" for n in range(9)]
+
+
+def test_the_same_words_again_are_a_new_post_once_the_first_lies_below_the_page():
+    rain = [post(f"rain-{n}", n * 60 - 60, "Nothing to see.", "Still raining") for n in (0, 6)]
+    merged = merge([reading(rain[0], *HOURLY[1:6]), reading(*HOURLY[4:], rain[1])], [None, None])
+    assert [told.event.post.id for told in merged.told if "rain" in told.event.post.id] == ["rain-0", "rain-6"]
+    assert events(merged) == []
+
+
+@pytest.mark.parametrize("days", [1, 2])
+def test_what_is_told_at_one_clock_of_every_day_is_a_post_a_day(days):
+    figures = [
+        post(f"f{n}", n * DAY * days, f"There are {n} ships at the quay, and the tide is out", "Ships") for n in (0, 1)
+    ]
+    later = [post(f"q{n}", n, f"Report {n} says {n * 7}", f"Headline {n}") for n in range(30, 90, 30)]
+    merged = merge([reading(figures[0], *later), reading(*later, figures[1])], [None, None])
+    assert [told.event.post.id for told in merged.told] == ["f0", "q30", "q60", "f1"]
+
+
 STORY = st.lists(
     st.tuples(st.integers(0, 9), st.sampled_from("abc"), st.text("xyz ", min_size=1, max_size=9)), max_size=8
 )

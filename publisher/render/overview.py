@@ -37,7 +37,7 @@ _GRAVE = (
     # when they appeared
     "date-assumed", "year-assumed", "date-order", "page-date-rejected", "zone-missing", "zone-unknown",
     "zone-ambiguous", "zone-assumed", "saved-at-assumed", "coarse-times", "times-interpolated", "order-guessed",
-    "unclear-stamp",
+    "unclear-stamp", "time-mended",
 )  # fmt: skip
 _SLIGHT = (
     "out-of-order", "after-update", "no-headline", "byline-guessed", "zone-season", "clock-24h", "clock-struck-twice",

@@ -9,9 +9,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
-    from publisher.sources.reading import TimePrecision
+    from publisher.sources.reading import TimePrecision, TimeSource
     from shared.post import Post
 
 _SLACK: dict[TimePrecision, timedelta] = {
@@ -26,6 +27,8 @@ _SAME_TIME, _NEAR = 0.5, 0.75
 """Share of words that two versions have in common: at the same time, and at times as near as their precision tells."""
 _MOVED = timedelta(days=1)
 """How far a post whose every word is the same may have moved."""
+_HALF_DAY = 12 * 3600
+"""Seconds. A time that was mended by days, or from ``a.m.`` to ``p.m.``, is the same but for a number of these."""
 _NEIGHBOURS = 50
 """Candidates before and after that a post is compared with, so that thousands of one minute cost no minutes."""
 _WORDS = 400
@@ -33,18 +36,29 @@ _WORDS = 400
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A post as one save has it, with how exact its time is."""
+    """A post as one save has it, with how exact its time is, and from where it is."""
 
     post: Post
     precision: TimePrecision
+    source: TimeSource = "own"
+
+    @property
+    def at(self) -> datetime:
+        """Tell its time."""
+        return self.post.story_time
+
+
+def moved(before: Version, version: Version) -> bool:
+    """Tell whether the time of a post was mended: it lies further off than the two can be exact."""
+    return abs(before.at - version.at) > _slack(before, version)
 
 
 def match(earlier: Sequence[Version], later: Sequence[Version]) -> Mapping[int, int]:
     """Pair the posts of two saves.
 
     In this order: the same words at the same time; the same id; words alike at the same time; words more alike at a
-    time as near as its precision tells (``1 hr ago``); the same words within a day (a time was mended). Each post is
-    paired once, the most alike first.
+    time as near as its precision tells (``1 hr ago``); the same words within a day, or words alike at the same clock of
+    another day or half of it (a time was mended). Each post is paired once, the most alike first.
 
     Args:
         earlier: posts of the earlier save.
@@ -60,12 +74,16 @@ def match(earlier: Sequence[Version], later: Sequence[Version]) -> Mapping[int, 
         for old in left:
             places[key(earlier[old])].append(old)
         for new, version in enumerate(later):
-            found = places.get(key(version))
-            if new not in pairs and found:
-                pairs[new] = found.popleft()
+            same = places.get(key(version))
+            if new not in pairs and same:
+                pairs[new] = same.popleft()
                 del left[pairs[new]]
-    news = [new for new in range(len(later)) if new not in pairs]
-    for _, new, old in sorted(_alike(earlier, later, news, list(left)), key=lambda one: -one[0]):
+    shown = [later[new].at for new in pairs if not later[new].post.newsreel.pinned]
+    span = (min(shown), max(version.at for version in earlier)) if shown else None
+    olds = {old: earlier[old] for old in left}
+    news = {new: version for new, version in enumerate(later) if new not in pairs}
+    found = [*_alike(olds, news), *_mended(olds, news, span)]
+    for _, new, old in sorted(found, key=lambda one: -one[0]):
         if new not in pairs and old in left:
             pairs[new] = old
             del left[old]
@@ -73,7 +91,7 @@ def match(earlier: Sequence[Version], later: Sequence[Version]) -> Mapping[int, 
 
 
 def _words_and_time(version: Version) -> object:
-    return version.post.story_time.timestamp(), version.post.digest
+    return version.at.timestamp(), version.post.digest
 
 
 def _id(version: Version) -> object:
@@ -93,30 +111,70 @@ def _likeness(one: tuple[Counter[str], Counter[str]], other: tuple[Counter[str],
     )
 
 
-def _alike(
-    earlier: Sequence[Version], later: Sequence[Version], news: Sequence[int], olds: Sequence[int]
-) -> list[tuple[float, int, int]]:
-    """List the pairs that may be one post, with their likeness."""
-    found: list[tuple[float, int, int]] = []
-    same_words: defaultdict[str, list[int]] = defaultdict(list)
-    for old in olds:
-        same_words[earlier[old].post.digest].append(old)
-    words = {old: _words(earlier[old]) for old in olds}
-    by_time = sorted(olds, key=lambda old: earlier[old].post.story_time)
-    times = [earlier[old].post.story_time for old in by_time]
-    for new in news:
-        version = later[new]
-        at, own_words = version.post.story_time, _words(version)
-        twins = same_words.get(version.post.digest, ())[:_NEIGHBOURS]
-        found += [(_NEAR, new, old) for old in twins if abs(earlier[old].post.story_time - at) <= _MOVED]
-        place = bisect_left(times, at)
+def _alike(earlier: Mapping[int, Version], later: Mapping[int, Version]) -> Iterator[tuple[float, int, int]]:
+    """Give the pairs that may be one post and stand at one time, or as near as that tells, with their likeness."""
+    words = {old: _words(before) for old, before in earlier.items()}
+    by_time = sorted(earlier, key=lambda old: earlier[old].at)
+    times = [earlier[old].at for old in by_time]
+    for new, version in later.items():
+        own_words = _words(version)
+        place = bisect_left(times, version.at)
         for old in by_time[max(0, place - _NEIGHBOURS) : place + _NEIGHBOURS]:
-            before = earlier[old]
-            apart = abs(before.post.story_time - at)
-            slack = max(_SLACK[before.precision], _SLACK[version.precision])
-            if apart > slack:
+            if moved(earlier[old], version):
                 continue
+            apart = earlier[old].at != version.at
             alike = _likeness(words[old], own_words)
             if alike >= (_NEAR if apart else _SAME_TIME):
-                found.append((alike + (not apart), new, old))
-    return found
+                yield alike + (not apart), new, old
+
+
+def _mended(
+    earlier: Mapping[int, Version], later: Mapping[int, Version], span: tuple[datetime, datetime] | None
+) -> Iterator[tuple[float, int, int]]:
+    """Give the pairs that may be one post whose time was mended, with their likeness; ``span``: see ``_was_shown``."""
+    same_words: defaultdict[str, list[int]] = defaultdict(list)
+    same_clock: defaultdict[float, list[int]] = defaultdict(list)
+    for old, before in earlier.items():
+        same_words[before.post.digest].append(old)
+        same_clock[_clock(before)].append(old)
+    for new, version in later.items():
+        for old in same_words.get(version.post.digest, ())[:_NEIGHBOURS]:
+            before = earlier[old]
+            is_slip = _clock(before) == _clock(version) or _was_shown(before, version, span)
+            if is_slip and abs(before.at - version.at) <= _MOVED:
+                yield _NEAR, new, old
+        for old in same_clock.get(_clock(version), ())[:_NEIGHBOURS]:
+            before = earlier[old]
+            if version.source == "header":  # only the page's head tells the day, and its stamp may have moved
+                alike = _likeness(_words(before), _words(version))
+            else:
+                alike = _likeness_of_all(before, version) if _was_shown(before, version, span) else 0.0
+            if alike >= _NEAR:
+                yield alike - 1, new, old
+
+
+def _was_shown(before: Version, version: Version, span: tuple[datetime, datetime] | None) -> bool:
+    """Tell whether the later save would show the earlier post, or the earlier save could have shown the later one.
+
+    Else the same words are said again: "Still no news", while the first one is pages below by now.
+
+    Args:
+        before: of the earlier save.
+        version: of the later one.
+        span: from the oldest post that both saves show to the newest of the earlier one; None if they share none.
+    """
+    return span is None or before.at >= span[0] or version.at <= span[1]
+
+
+def _slack(before: Version, version: Version) -> timedelta:
+    return max(_SLACK[before.precision], _SLACK[version.precision])
+
+
+def _clock(version: Version) -> float:
+    return version.at.timestamp() % _HALF_DAY
+
+
+def _likeness_of_all(before: Version, version: Version) -> float:
+    """Tell how alike headline and body together are."""
+    one, other = (sum(_words(version), Counter()) for version in (before, version))
+    return _likeness((one, Counter()), (other, Counter()))

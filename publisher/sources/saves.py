@@ -12,7 +12,7 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from publisher.sources.matching import Version, match
+from publisher.sources.matching import Version, match, moved
 from publisher.sources.minting import Mint
 from publisher.sources.reading import Doubt, Reading, SourceError, Told
 from shared.event import DeleteEvent, PostEvent, UpdateEvent
@@ -39,7 +39,7 @@ class Held:
     @property
     def version(self) -> Version:
         """Give what it is matched by."""
-        return Version(self.post, self.told.time_precision)
+        return Version(self.post, self.told.time_precision, self.told.time_source)
 
 
 @dataclass(slots=True)
@@ -204,6 +204,10 @@ def _add(merged: _Merged, reading: Reading, moment: datetime | None) -> None:
             post = before
         merged.latest[post.id] = post
         after[post.id] = replace(one, post=post)
+    mended = [coming[new] for new, old in pairs.items() if moved(known[old].version, coming[new].version)]
+    if mended:
+        what = f"{reading.name}: {len(mended)} of the posts have another time than before; they keep the earlier one"
+        merged.doubts.append(Doubt("time-mended", what, min(one.told.line or 0 for one in mended) or None))
     _delete(merged, after, coming, reading, moment)
 
 

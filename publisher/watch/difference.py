@@ -6,7 +6,6 @@ Nothing is kept between two readings but what the channel itself knows, so a res
 from __future__ import annotations
 
 import re
-from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import pairwise
@@ -35,7 +34,6 @@ AHEAD = timedelta(minutes=5)
 _MANY = 3
 """Posts that a page may lack at once, if they are also more than a third of what it could show: else it is not
 believed. A list of key events, or an error in a page's dress, looks like this."""
-_DAY_SECONDS = 24 * 3600
 _MINUTE = re.compile(r"\d{8}T\d{4}Z-", re.ASCII)
 
 
@@ -104,8 +102,7 @@ def difference(
     telling = _Telling(known, now, doubted)
     coming = list(held_in(reading).values())
     earlier = list(known.out.values())
-    pairs = dict(match(earlier, [one.version for one in coming]))
-    pairs |= _on_other_days(earlier, coming, pairs)
+    pairs = match(earlier, [one.version for one in coming])
     for place, one in enumerate(coming):
         if place in pairs:
             telling.again(one, earlier[pairs[place]].post)
@@ -203,37 +200,6 @@ class _Telling:
             self.changes.append(
                 Change(slug, last.post.revision + 1, DeleteEvent(id=slug, story_time=max(moment, _latest(last.post))))
             )
-
-
-def _on_other_days(earlier: Sequence[Version], coming: Sequence[Held], pairs: Mapping[int, int]) -> Mapping[int, int]:
-    """Pair what is left of the posts whose day only the page's head tells, and which read as of another day by now.
-
-    A stamp such as ``Updated`` moves when somebody touches a page that has long been finished. Such posts have the same
-    clock time, and the same words or headline.
-    """
-    found: dict[int, int] = {}
-    left = dict.fromkeys(place for place in range(len(earlier)) if place not in set(pairs.values()))
-    news = [n for n, one in enumerate(coming) if n not in pairs and one.told.time_source == "header"]
-    if not left or not news:
-        return found
-    for key in (_words_at_clock, _headline_at_clock):
-        places: defaultdict[object, deque[int]] = defaultdict(deque)
-        for old in left:
-            places[key(earlier[old].post)].append(old)
-        for new in news:
-            same = places.get(key(coming[new].post))
-            if new not in found and same:
-                found[new] = same.popleft()
-                del left[found[new]]
-    return found
-
-
-def _words_at_clock(post: Post) -> object:
-    return post.story_time.timestamp() % _DAY_SECONDS, post.digest
-
-
-def _headline_at_clock(post: Post) -> object:
-    return post.story_time.timestamp() % _DAY_SECONDS, post.title or post.digest
 
 
 def _latest(post: Post) -> datetime:
