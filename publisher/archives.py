@@ -14,11 +14,9 @@ from shared.wire import ATOM, JSON_FEED, RSS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from publisher.cache import Budget
     from publisher.render.snapshot import Form, Snapshot
     from publisher.scene import Scene
-
-ARCHIVE_BYTES = 8 * 1024 * 1024
-"""Bytes of archive documents that a channel keeps rendered: who walks through the history reads each of them once."""
 
 _FORMS: dict[Form, tuple[str, Callable[[Snapshot], bytes]]] = {
     "atom": (f"{ATOM}; charset=utf-8", atom),
@@ -34,9 +32,9 @@ class Archives:
     out. It exists once that hundred is full, and changes only when a post of its own does.
     """
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, budget: Budget) -> None:
         self._scene = scene
-        self._made: Cache[tuple[int, Form], tuple[tuple[int, ...], Snapshot, Edition]] = Cache(ARCHIVE_BYTES)
+        self._made: Cache[tuple[int, Form], tuple[tuple[int, ...], Snapshot, Edition]] = Cache(budget)
 
     def get(self, number: int, form: Form) -> tuple[Snapshot, Edition] | None:
         """Give an archive document and what it shows but its posts; None where there is none of that number (yet)."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from publisher.archives import Archives
+from publisher.cache import Budget
 from publisher.clock import ReplayClock
 from publisher.desk import Desk
 from publisher.fanout import Fanout
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from shared.wire import Standing
 
 
+KEPT_BYTES = 64 * 1024 * 1024
+"""Bytes that all channels keep to be quick: archive documents, deltas, single posts, resets, events from before the
+ring. Readers choose which of them they ask for, so there is no end of them."""
 LASTING_SECONDS = 300
 """``max-age`` of what nobody can change while the server runs: after a restart all may be different."""
 
@@ -70,13 +74,17 @@ class Channel:
         conductor: Conductor | None = None,
         live: Beginning | None = None,
         ids: Ids = "same",
+        budget: Budget | None = None,
     ) -> None:
+        self.budget = budget or Budget(KEPT_BYTES)
+        """For what is kept to be quick, and can be made anew at any time."""
         self.address = address
         self.log = log
         self.fanout = Fanout()
-        self.press = Press(log, shelf, Projection(address, timestamps, ids), billing, self.fanout)
+        projection = Projection(address, timestamps, ids)
+        self.press = Press(log, shelf, projection, billing, self.fanout, budget=self.budget)
         self.editions = self.press.editions
-        self.archives = Archives(self.press.scene)
+        self.archives = Archives(self.press.scene, self.budget)
         self.reel = reel
         self.desk = Desk(log, self.press, live) if live is not None else None
         """Where a live channel is written to; None where posts come from a source that is read once."""

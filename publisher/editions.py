@@ -23,6 +23,7 @@ from shared.wire import ATOM, HTML, JSON_FEED, RSS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from publisher.cache import Budget
     from publisher.render.snapshot import Snapshot
 
 
@@ -119,8 +120,6 @@ PRINTINGS = {
 }
 """Every document of a channel that shows its window."""
 
-BESIDE_BYTES = 4 * 1024 * 1024
-"""Bytes of deltas and of documents of single posts that a channel keeps: readers choose which they ask for."""
 _NO_CUT = Edition(b"", "", datetime.min.replace(tzinfo=UTC))
 """Stands for a delta that cannot be."""
 _STATE = re.compile(r"([0-9a-z]{1,16}-[0-9]{1,18})\.([0-9a-f]{8})\.", re.ASCII)
@@ -133,6 +132,7 @@ class Editions:
         printings: by name.
         snapshot: gives what they show.
         changed: gives when that last changed.
+        budget: for deltas and documents of single posts: readers choose which they ask for.
         cut: gives a snapshot cut down to what is new since an event, None where it cannot be; without it there are no
             deltas. A delta is told of by its number alone, so ``settings`` must say all else that entries depend on.
 
@@ -146,6 +146,7 @@ class Editions:
         printings: Mapping[str, Printing],
         snapshot: Callable[[], Snapshot],
         changed: Callable[[], datetime],
+        budget: Budget,
         *,
         cut: Callable[[Snapshot, int], Snapshot | None] | None = None,
         settings: object = None,
@@ -159,7 +160,7 @@ class Editions:
         self._made: dict[str, Edition] = {}
         self.rendered: Counter[str] = Counter()
         self.served: Counter[str] = Counter()
-        self._beside: Cache[tuple[str | int, ...], Edition] = Cache(BESIDE_BYTES)
+        self._beside: Cache[tuple[str | int, ...], Edition] = Cache(budget)
 
     @property
     def current(self) -> Snapshot:

@@ -13,24 +13,23 @@ from shared.event import ClockEvent, DeleteEvent, PostEvent, ResetEvent, UpdateE
 from shared.sse import encode_frame
 
 if TYPE_CHECKING:
+    from publisher.cache import Budget
     from publisher.fanout import Form
     from publisher.scene import Scene
     from shared.event import Logged, ResetReason
     from shared.post import Post
 
-RESET_BYTES = 16 * 1024 * 1024
-"""Bytes of resets kept for readers to come: readers choose the tags, so there is no end of them."""
-
 
 class Framing:
     """Encodes the events of one channel, as its scene shows posts."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, budget: Budget) -> None:
         self._scene = scene
         self._shelf = scene.shelf
         self._projection = scene.projection
-        self._resets: Cache[tuple[ResetReason, str | None], EncodedFrame] = Cache(RESET_BYTES // 2)
-        self._formed: Cache[tuple[ResetReason, str | None, Form], bytes] = Cache(RESET_BYTES // 2)
+        # Readers choose the tags, so there is no end of them.
+        self._resets: Cache[tuple[ResetReason, str | None], EncodedFrame] = Cache(budget)
+        self._formed: Cache[tuple[ResetReason, str | None, Form], bytes] = Cache(budget)
 
     def frame(self, logged: Logged, was: frozenset[str] | None = None, *, was_unknown: bool = False) -> EncodedFrame:
         """Encode an event that is filed already; ``was`` are the post's tags before it."""
@@ -76,7 +75,9 @@ class Framing:
     def reset(self, reason: ResetReason, tag: str | None, form: Form) -> bytes:
         """Give the ``reset`` that a reader who joins now begins with, as it goes out; one for all who join here."""
         return self._formed.made(
-            (reason, tag, form), lambda: form.framed(self._frame(reason, tag).packed(None, gzip=form.gzip)), len
+            (reason, tag, form),
+            lambda: form.framed(self._frame(reason, tag).packed(None, gzip=form.gzip)),
+            lambda data: len(data) + len(tag or ""),
         )
 
     def _frame(self, reason: ResetReason, tag: str | None) -> EncodedFrame:
@@ -84,7 +85,7 @@ class Framing:
         return self._resets.made(
             (reason, tag),
             lambda: EncodedFrame(head, "reset", self._reset(reason, str(self._scene.position(head)), tag)),
-            lambda frame: 2 * len(frame.body),  # as it is, and compressed
+            lambda frame: 2 * len(frame.body) + len(tag or ""),  # as it is, and compressed
         )
 
     def stale(self) -> None:

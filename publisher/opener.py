@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from publisher.channel import Channel
+from publisher.cache import Budget
+from publisher.channel import KEPT_BYTES, Channel
 from publisher.desk import begin_live, spare_written
 from publisher.lock import MachineLock
 from publisher.log.timed import TimedLog
@@ -60,6 +61,7 @@ class Opener:
         self._brand = Brand(settings.server.publisher or self._authority, settings.server.logo or f"{url}/icon.svg")
         self._store = store
         self._library = library
+        self._budget = Budget(KEPT_BYTES)
         self._now = now
         # Of the processes over one log the one that holds it watches the sources of live channels.
         watched = any(channel.watched for channel in settings.channels.values())
@@ -100,10 +102,18 @@ class Opener:
         address = self._address(name, first_day)
         if settings.mode == "archive":
             await release_all(reel, log, self._now())
-            return Channel(log, shelf, address, billing, settings.dates)
+            return Channel(log, shelf, address, billing, settings.dates, budget=self._budget)
         conductor = Conductor(reel, _score(name, settings, reel), log)
         return Channel(
-            log, shelf, address, billing, settings.dates, reel=reel, conductor=conductor, ids=settings.loop_ids
+            log,
+            shelf,
+            address,
+            billing,
+            settings.dates,
+            reel=reel,
+            conductor=conductor,
+            ids=settings.loop_ids,
+            budget=self._budget,
         )
 
     async def _live(self, name: str, log: TimedLog) -> Channel:
@@ -112,7 +122,7 @@ class Opener:
         beginning = await begin_live(log, self._now(), settings.source[0] if settings.source else "")
         billing = self._billing(name, settings.title, settings.language, beginning.moment)
         address = self._address(name, beginning.moment.date())
-        channel = Channel(log, shelf, address, billing, settings.dates, live=beginning)
+        channel = Channel(log, shelf, address, billing, settings.dates, live=beginning, budget=self._budget)
         if channel.desk is not None and settings.watched:
             channel.watcher = Watcher(
                 settings.intake,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
+    from publisher.cache import Budget
     from publisher.fanout import EncodedFrame, Fanout
     from publisher.library import Filed, Shelf
     from publisher.log.contract import EventLog, Kind
@@ -55,13 +56,15 @@ class Press:
         projection: Projection,
         billing: Billing,
         fanout: Fanout,
+        *,
+        budget: Budget,
     ) -> None:
         self.shelf = shelf
         self.billing = billing
         self._log = log
         self._fanout = fanout
         self.scene: Scene = _Cached(shelf, billing, projection, log.epoch)
-        self.framing = Framing(self.scene)
+        self.framing = Framing(self.scene, budget)
         self.changed = billing.opened
         """When anything that documents show last changed: the newest event, or the start with new settings."""
         self.announced = billing.opened
@@ -70,6 +73,7 @@ class Press:
             PRINTINGS,
             self.scene.snapshot,
             lambda: self.changed,
+            budget,
             cut=lambda snapshot, seq: delta(snapshot, shelf, seq, billing.window),
             settings=(projection, billing.mode, billing.window),
         )

@@ -1,6 +1,13 @@
 """What is kept for later is bounded by its bytes, not by how much of it there is."""
 
-from publisher.cache import Cache
+import pytest
+
+from publisher.cache import Budget, Cache
+
+
+@pytest.fixture(autouse=True)
+def _no_entry_costs_anything_itself(monkeypatch):
+    monkeypatch.setattr("publisher.cache.ENTRY_BYTES", 0)
 
 
 def test_those_asked_for_longest_ago_make_room():
@@ -34,3 +41,24 @@ def test_what_is_not_there_is_made_once():
     for _ in range(3):
         assert cache.made("a", lambda: made.append(1) or "value", len) == "value"
     assert made == [1]
+
+
+def test_caches_that_share_a_budget_make_room_for_each_other():
+    budget = Budget(10)
+    ours, theirs = Cache(budget), Cache(budget)
+    for cache, key in ((ours, "a"), (theirs, "a"), (ours, "b")):
+        cache.put(key, f"{key} of {len(cache)}", 3)
+    assert ours.get("a") == "a of 0"
+    theirs.put("c", "c", 3)
+    assert [list(cache) for cache in (ours, theirs)] == [["a", "b"], ["c"]]
+    ours.clear()
+    theirs.put("d", "d", 7)  # there is room again
+    assert [list(cache) for cache in (ours, theirs)] == [[], ["c", "d"]]
+
+
+def test_what_is_empty_costs_something_too(monkeypatch):
+    monkeypatch.setattr("publisher.cache.ENTRY_BYTES", 2)
+    cache = Cache(10)
+    for key in range(100):
+        cache.put(key, "", 0)
+    assert list(cache) == [95, 96, 97, 98, 99]

@@ -32,10 +32,6 @@ logger = logging.getLogger(__name__)
 
 PIECE_BYTES = 32 * 1024
 """Bytes of events, before compression, given to a reader who is behind before the next one has its turn."""
-PAGES_BYTES = 8 * 1024 * 1024
-"""Bytes of the log's pages that are kept, encoded, for readers who come back from the same place."""
-PIECES_BYTES = 4 * 1024 * 1024
-"""Bytes of pieces that are kept, as they go out, for the same reason."""
 
 _SEQ = attrgetter("seq")
 
@@ -49,8 +45,9 @@ class Backlog:
         self._now = now
         self._waiting: deque[Reader] = deque()
         self._serving: asyncio.Task[None] | None = None
-        self._pages: Cache[tuple[int, int], Sequence[EncodedFrame]] = Cache(PAGES_BYTES)  # by where they begin and end
-        self._pieces: Cache[tuple[int, int, Sieve | None, Form], tuple[int, bytes, int]] = Cache(PIECES_BYTES)
+        # For those who come back from the same place: the log's pages, by where they begin and end, and as they go out.
+        self._pages: Cache[tuple[int, int], Sequence[EncodedFrame]] = Cache(channel.budget)
+        self._pieces: Cache[tuple[int, int, Sieve | None, Form], tuple[int, bytes, int]] = Cache(channel.budget)
 
     def take(self, reader: Reader) -> None:
         """Have a reader brought forward, in its turn."""
@@ -159,5 +156,10 @@ class Backlog:
                     if size >= PIECE_BYTES:
                         break
             data = form.framed(b"".join(texts))
-            piece = self._pieces.put(key, (upto, data, len(texts)), len(data))
+            piece = self._pieces.put(key, (upto, data, len(texts)), len(data) + _named(reader.sieve))
         return piece
+
+
+def _named(sieve: Sieve | None) -> int:
+    """Tell how long the tag is that a reader has invented."""
+    return len(sieve.tag) if sieve is not None and sieve.tag is not None else 0
