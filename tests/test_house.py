@@ -12,7 +12,7 @@ LIMIT = 400
 
 # From the ground up. A module imports from its own storey or from those below it; rooms named by their folder.
 STOREYS = [
-    {"moments", "axis", "clock", "when", "measures", "wording", "cache", "garbage"},
+    {"moments", "axis", "clock", "when", "measures", "wording", "cache", "garbage", "database"},
     {"reel", "log", "render", "sources", "lock", "token", "codings", "listening"},
     {"projection", "library", "fanout", "editions", "delta", "intake"},
     {"replay", "scene", "filing"},

@@ -22,7 +22,7 @@ from patience import PATIENCE
 
 from publisher import filing
 from publisher.filing import file_log
-from publisher.library import Filed, Library, LibraryError, checkpoints, library_path, stacks
+from publisher.library import Filed, Library, LibraryError, checkpoints, library_path, opening, stacks
 from publisher.log.contract import Draft, Line
 from publisher.log.memory import MemoryStore
 from publisher.log.sqlite import SqliteStore
@@ -657,7 +657,7 @@ def test_it_is_emptied_for_another_epoch(tmp_path):
 
 def test_it_is_emptied_for_another_version(tmp_path, monkeypatch):
     filled(tmp_path / "library").close()
-    monkeypatch.setattr(stacks, "SCHEMA_VERSION", 99)
+    monkeypatch.setattr(opening, "LIBRARY", replace(opening.LIBRARY, version=99))
     assert head(tmp_path / "library") == 0
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from publisher.cache import Cache
 from publisher.library.filed import Filed, Parsed
 from publisher.library.history import History, Past
+from publisher.library.opening import LibraryError, PassingError
 from publisher.library.shelf import Shelf
-from publisher.library.stacks import LibraryError, PassingError, Stacks
+from publisher.library.stacks import Stacks
 from publisher.log.opening import log_path
 
 if TYPE_CHECKING:

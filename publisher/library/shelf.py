@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from publisher.library.entry import Entry
 from publisher.library.frames import Frames
 from publisher.library.history import NOW, Past
-from publisher.library.stacks import LibraryError
+from publisher.library.opening import LibraryError
 from publisher.library.take import Take
 from publisher.log.contract import Line
 from shared.event import ClockEvent, DeleteEvent, ResetEvent

@@ -8,16 +8,15 @@ power cut (https://www.sqlite.org/pragma.html#pragma_synchronous).
 from __future__ import annotations
 
 import sqlite3
-import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from publisher.database import Database, primary_code
 from publisher.log.contract import Line, LogError, StaleAppendError, enough
 from publisher.log.epoch import draw_epoch
 from publisher.log.withdrawal import key_ranges, withdrawn_by, wordless
-from shared.errors import UsageError
 from shared.event import Logged, Position, decode_event, encode_event
 
 if TYPE_CHECKING:
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 
     from publisher.log.contract import Draft, Kind
 
-APPLICATION_ID = 0x6E726C67  # "nrlg"
-SCHEMA_VERSION = 1
 BUSY_SECONDS = 10.0
 """How long to wait for another process that writes to the same file; its commits take milliseconds."""
 WIPE_MILLISECONDS = 50
@@ -49,9 +46,8 @@ _TABLES = (
     )""",
     "CREATE INDEX event_by_seq ON event (channel, seq)",
     "CREATE INDEX event_by_kind ON event (channel, kind, seq)",
-    f"PRAGMA application_id = {APPLICATION_ID}",
-    f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
+LOG = Database("log", 0x6E726C67, 1, _TABLES)  # "nrlg"
 _READ = """
 SELECT seq, key, released_at, event FROM event
 WHERE channel = (SELECT id FROM channel WHERE name = :channel)
@@ -124,7 +120,12 @@ class LogFile:
         file = cls(path, _connect(path))
         try:
             with file.told("opened"):
-                file._begin_or_check()
+                if not LOG.stands(file._connection, path):
+                    LOG.begin(
+                        file._connection,
+                        lambda: file._connection.execute("INSERT INTO meta VALUES (?)", (draw_epoch(),)),
+                    )
+                LOG.refuse_newer(file._connection, path)
                 file._connection.execute("PRAGMA synchronous = FULL")
                 file._connection.execute("PRAGMA secure_delete = ON")  # what is withdrawn or pruned is overwritten
                 (file.epoch,) = file._connection.execute("SELECT epoch FROM meta").fetchone()
@@ -145,31 +146,6 @@ class LogFile:
     def close(self) -> None:
         """Close the connection; SQLite moves the write-ahead log into the file when the last one closes."""
         self._connection.close()
-
-    def _begin_or_check(self) -> None:
-        """Look before touching: a file that is not ours stays as it is."""
-        application, version, tables = self._marks()
-        if application == 0 and tables == 0:
-            _set_wal(self._connection)
-            self.begin()
-            if not self._marks()[0]:  # else another process has begun the log in the meantime
-                for statement in _TABLES:
-                    self._connection.execute(statement)
-                self._connection.execute("INSERT INTO meta VALUES (?)", (draw_epoch(),))
-            self.commit()
-        elif application != APPLICATION_ID:
-            raise UsageError(f"{self.path} is a database, but no newsreel log; name another path")
-        elif version > SCHEMA_VERSION:
-            raise UsageError(
-                f"{self.path} was written by a newer newsreel (log schema {version}, this one knows {SCHEMA_VERSION}); "
-                "update newsreel or name another path"
-            )
-
-    def _marks(self) -> tuple[int, int, int]:
-        def ask(statement: str) -> int:
-            return int(self._connection.execute(statement).fetchone()[0])
-
-        return ask("PRAGMA application_id"), ask("PRAGMA user_version"), ask("SELECT count(*) FROM sqlite_master")
 
     # Writing. The writer begins a transaction, runs groups in it, commits.
 
@@ -323,16 +299,9 @@ class LogFile:
 
 def explain(path: Path, error: Exception, what: str) -> LogError:
     """Say in one line what failed, where, and how to mend it; BrokenLogError where nothing more may be written."""
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the low byte is the primary code
-    mend = {
-        sqlite3.SQLITE_BUSY: "another process holds it; end that one, or wait and try again",
-        sqlite3.SQLITE_FULL: "free space on its disk and try again",
-        sqlite3.SQLITE_NOTADB: "it is no newsreel log; name another path",
-        sqlite3.SQLITE_CANTOPEN: "see that its folder exists and may be written to",
-        sqlite3.SQLITE_READONLY: "see that the file and its folder may be written to",
-    }.get(code, "check the disk and the file, then start again: what was acknowledged is safe")
-    kind = LogError if code in _PASSING else BrokenLogError
-    return kind(f"the log {path} could not be {what} ({error}); {mend}")
+    kind = LogError if primary_code(error) in _PASSING else BrokenLogError
+    safe = "check the disk and the file, then start again: what was acknowledged is safe"
+    return kind(LOG.explained(path, what, error, safe))
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -340,22 +309,3 @@ def _connect(path: Path) -> sqlite3.Connection:
         return sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     except sqlite3.Error as error:
         raise explain(path, error, "opened") from error
-
-
-def _set_wal(connection: sqlite3.Connection) -> None:
-    """Switch to write-ahead logging, which another process may be doing at this very moment.
-
-    SQLite answers "locked" to one of the two at once, whatever the timeout, so that they do not wait for each other.
-    """
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-        else:
-            if mode != "wal":
-                raise sqlite3.OperationalError(f"this file system bears no write-ahead log, mode stays {mode!r}")
-            return
