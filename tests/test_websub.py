@@ -610,12 +610,14 @@ async def test_what_could_not_be_delivered_is_by_the_next_sweep():
 def test_a_file_that_is_something_else_is_left_alone(tmp_path):
     path = tmp_path / "log.db.websub"
     path.write_bytes(b"somebody's diary, which is no database" * 100)
-    with pytest.raises(LeaseError, match=r"log\.db\.websub could not be opened .*; it holds no subscriptions"):
+    with pytest.raises(
+        LeaseError, match=r"log\.db\.websub could not be opened .*; it is no newsreel list of subscriptions"
+    ):
         Leases.open(str(path))
     other = tmp_path / "other.db"
     with closing(sqlite3.connect(other)) as database:
         database.execute("CREATE TABLE diary (day)")
-    with pytest.raises(UsageError, match="not one of newsreel's subscriptions"):
+    with pytest.raises(UsageError, match="no newsreel list of subscriptions"):
         Leases.open(str(other))
 
 

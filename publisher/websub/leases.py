@@ -14,14 +14,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
+from publisher.database import Database
 from publisher.websub.asking import host_of
-from shared.errors import NewsreelError, UsageError
+from shared.errors import NewsreelError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-APPLICATION_ID = 0x6E726C77  # "nrlw"
-SCHEMA_VERSION = 1
 BUSY_SECONDS = 5.0
 
 _TABLE = """CREATE TABLE lease (
@@ -32,6 +31,7 @@ _TABLE = """CREATE TABLE lease (
     told TEXT NOT NULL,
     PRIMARY KEY (topic, callback)
 ) WITHOUT ROWID"""
+LEASES = Database("list of subscriptions", 0x6E726C77, 1, (_TABLE,), "name another log")  # "nrlw"
 
 _DELETE = "DELETE FROM lease WHERE topic = ? AND callback = ? AND expires <= ?"
 
@@ -88,7 +88,10 @@ class Leases:
                 os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # secrets are in it
             connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
             try:
-                _begin_or_check(path, connection)
+                if not LEASES.stands(connection, path):
+                    LEASES.begin(connection)
+                LEASES.refuse_newer(connection, path)
+                connection.execute("PRAGMA synchronous = FULL")
                 return cls(path, connection)
             except BaseException:
                 connection.close()
@@ -211,30 +214,5 @@ class Leases:
                 raise _failed(self._path, "used", error) from error
 
 
-def _begin_or_check(path: str, connection: sqlite3.Connection) -> None:
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if application == 0 and tables == 0:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute(_TABLE)
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        connection.execute("COMMIT")
-    elif application != APPLICATION_ID:
-        raise UsageError(f"{path} is a database, but not one of newsreel's subscriptions; name another log")
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > SCHEMA_VERSION:
-        raise UsageError(f"{path} was written by a newer newsreel; use that one")
-    connection.execute("PRAGMA synchronous = FULL")
-
-
 def _failed(path: str, what: str, error: Exception) -> LeaseError:
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the low byte is the primary code
-    mend = {
-        sqlite3.SQLITE_BUSY: "another process holds it; end that one",
-        sqlite3.SQLITE_FULL: "free space on its disk",
-        sqlite3.SQLITE_NOTADB: "it holds no subscriptions of newsreel's; name another log",
-    }.get(code, "see that its folder exists and may be written to")
-    reason = getattr(error, "strerror", None) or error
-    return LeaseError(f"the subscriptions {path} could not be {what} ({reason}); {mend}")
+    return LeaseError(LEASES.explained(path, what, error, "see that its folder exists and may be written to"))
