@@ -25,7 +25,7 @@ from shared.wire import Clock, Deletion
 pytestmark = in_chromium
 
 COPY = """() => {
-  const posts = [...document.getElementById("posts").children];
+  const posts = [...document.getElementById("_posts").children];
   window.before = posts.map((post) => post.cloneNode(true));
   posts.forEach((post) => { post.dataset.old = ""; });
 }"""
@@ -43,7 +43,7 @@ SAME = """() => {
     return copy;
   };
   return window.before.map((old, place) => {
-    const [was, is] = [tidy(old), tidy(document.getElementById("posts").children[place])];
+    const [was, is] = [tidy(old), tidy(document.getElementById("_posts").children[place])];
     return was.isEqualNode(is) ? null : [was.outerHTML, is.outerHTML];
   }).filter(Boolean);
 }"""
@@ -116,7 +116,7 @@ async def test_posts_arrive_change_and_go_without_reloading():
     async with browsing(snapshot) as (page, script):
         after, said = await script.joined()
         assert after == "k3f9-6"
-        articles = page.locator("#posts > article")
+        articles = page.locator("#_posts > article")
         newest = articles.nth(1)  # below the pinned one
         await page.evaluate("window.kept = true")
         await said.put(frame("post", new_post(), "k3f9-7"))
@@ -124,8 +124,8 @@ async def test_posts_arrive_change_and_go_without_reloading():
         await expect(newest.locator("h2")).to_have_text("The tide turns")
         await expect(newest).to_have_attribute("aria-posinset", "2")
         await expect(articles.last).to_have_attribute("aria-setsize", "7")
-        await expect(page.locator("#news")).to_have_text("New post: The tide turns")
-        await expect(page.locator("#status")).to_have_text("Up to date")
+        await expect(page.locator("#_news")).to_have_text("New post: The tide turns")
+        await expect(page.locator("#_status")).to_have_text("Up to date")
         changed = new_post(8, title="The tide has turned", facts={"revision": 2})
         await said.put(frame("update", changed, "k3f9-8"))
         await expect(newest.locator("h2")).to_have_text("The tide has turned")
@@ -137,20 +137,20 @@ async def test_posts_arrive_change_and_go_without_reloading():
         only = making.make_snapshot(new_post(10), title="Storm at the harbour, day two")
         await said.put(encode_frame("reset", reset_document(only, "seek"), "k3f9-10"))
         await expect(articles).to_have_count(1)
-        await expect(page.locator("#title")).to_have_text("Storm at the harbour, day two")
+        await expect(page.locator("#_title")).to_have_text("Storm at the harbour, day two")
         window = replace(only, complete=False)
         await said.put(encode_frame("reset", reset_document(window, "expired"), "k3f9-11"))
         oldest = only.posts[0].story_time.isoformat()
         await expect(page.get_by_text("Older posts")).to_have_attribute("href", re.compile(rf"\?at={quote(oldest)}$"))
         await said.put(encode_frame("reset", reset_document(making.make_snapshot(), "loop"), "k3f9-12"))
-        await expect(page.locator("#nothing")).to_be_visible()
+        await expect(page.locator("#_nothing")).to_be_visible()
         assert await page.evaluate("window.kept")
 
 
 async def test_pinned_posts_stay_on_top_and_fall_back_into_place():
     async with browsing(making.live()) as (page, script):
         _, said = await script.joined()
-        headings = page.locator("#posts > article h2")
+        headings = page.locator("#_posts > article h2")
         names, chain, crane, wind, chart, ferry = await headings.all_text_contents()
         marked = new_post(facts={"pinned": True})
         await said.put(frame("post", marked, "k3f9-7"))
@@ -162,7 +162,7 @@ async def test_pinned_posts_stay_on_top_and_fall_back_into_place():
         await expect(headings).to_have_text(["The tide turns", "Low", chain, crane, wind, chart, names, ferry])
         await said.put(frame("update", pinned, "k3f9-10"))
         await expect(headings).to_have_text(["The tide turns", names, "Low", chain, crane, wind, chart, ferry])
-        await expect(page.locator("#posts > article").nth(1)).to_have_attribute("aria-posinset", "2")
+        await expect(page.locator("#_posts > article").nth(1)).to_have_attribute("aria-posinset", "2")
 
 
 def tabled():
@@ -182,48 +182,48 @@ async def test_script_and_server_make_the_same_elements(make):
         await page.evaluate(COPY)
         await said.put(encode_frame("reset", reset_document(snapshot, "start"), "k3f9-7"))
         # An expectation, for wait_for_function evaluates strings in the page, and the page's policy forbids that.
-        await expect(page.locator("#posts > [data-old]")).to_have_count(0)
+        await expect(page.locator("#_posts > [data-old]")).to_have_count(0)
         assert await page.evaluate(SAME) == []
 
 
 async def test_who_reads_further_down_keeps_their_place():
     async with browsing(making.live(), reduced_motion="reduce") as (page, script):
         _, said = await script.joined()
-        reading = page.locator("#posts > article").nth(4)
+        reading = page.locator("#_posts > article").nth(4)
         await reading.evaluate("(element) => element.scrollIntoView({ block: 'center' })")
         before = await reading.bounding_box()
         for seq in (7, 8):
             post = making.release(making.make_post(f"20230201T060{seq}Z-tide", 318, title=f"Tide {seq}"), seq)
             await said.put(frame("post", post, f"k3f9-{seq}"))
-        pill = page.locator("#fresh")
+        pill = page.locator("#_fresh")
         await expect(pill).to_have_text("2 new posts")
         await expect(page).to_have_title("(2) Storm at the harbour")  # seen from another tab
-        same = page.locator("#posts > article").nth(6)
+        same = page.locator("#_posts > article").nth(6)
         after = await same.bounding_box()
         assert abs(after["y"] - before["y"]) < 2
         await pill.click()
         await expect(pill).to_be_hidden()
         await expect(page).to_have_title("Storm at the harbour")
-        await expect(page.locator("#posts > article").nth(1)).to_be_in_viewport()
-        await expect(page.locator("#posts > article").nth(1)).to_be_focused()
+        await expect(page.locator("#_posts > article").nth(1)).to_be_in_viewport()
+        await expect(page.locator("#_posts > article").nth(1)).to_be_focused()
 
 
 async def test_a_lost_stream_is_resumed_where_it_stood():
     async with browsing(making.live()) as (page, script):
         _, said = await script.joined()
         await said.put(b"retry: 10\n\n" + frame("post", new_post(), "k3f9-7"))
-        await expect(page.locator("#posts > article")).to_have_count(7)
+        await expect(page.locator("#_posts > article")).to_have_count(7)
         await said.put(b"")  # the connection ends; the browser comes back by itself
         after, said = await script.joined()
         assert after == "k3f9-7"
-        await expect(page.locator("#status")).to_have_text("Connection lost, trying again…")
+        await expect(page.locator("#_status")).to_have_text("Connection lost, trying again…")
         await said.put(503)  # the browser gives up for good; the page does not
-        await expect(page.locator("#status")).to_have_text("Connection lost, trying again…")
+        await expect(page.locator("#_status")).to_have_text("Connection lost, trying again…")
         after, said = await script.joined()
         assert after == "k3f9-7"
         await said.put(frame("post", making.release(making.make_post("again", 330), 8), "k3f9-8"))
-        await expect(page.locator("#posts > article")).to_have_count(8)
-        await expect(page.locator("#status")).to_have_text("Up to date")
+        await expect(page.locator("#_posts > article")).to_have_count(8)
+        await expect(page.locator("#_status")).to_have_text("Up to date")
 
 
 async def test_the_clock_of_a_replay_runs_on_and_ends():
@@ -232,26 +232,26 @@ async def test_the_clock_of_a_replay_runs_on_and_ends():
         story_time = making.FIRST.replace(hour=23, minute=50)
         playing = Clock(state="playing", speed=0.1, story_time=story_time, run=1)
         await said.put(frame("clock", playing))
-        clock = page.locator("#clock")
+        clock = page.locator("#_clock")
         await expect(clock).to_contain_text("0.1×")
         await expect(clock).to_contain_text("31 January 2023, 23:50")
         await said.put(frame("clock", playing.model_copy(update={"speed": 6_000})))
         await expect(clock).to_contain_text(re.compile("[1-9] February 2023, "))
-        await expect(page.locator("#status")).to_have_text("The replay is playing")
+        await expect(page.locator("#_status")).to_have_text("The replay is playing")
         await said.put(frame("clock", Clock(state="paused", speed=90, story_time=story_time, run=1)))
-        await expect(page.locator("#status")).to_have_text("The replay is paused")
+        await expect(page.locator("#_status")).to_have_text("The replay is paused")
         await expect(clock).to_contain_text("90×")
-        await expect(page.locator("#subtitle")).to_have_text(
+        await expect(page.locator("#_subtitle")).to_have_text(
             "A replay of live coverage of 31 January 2023, at 90× its speed."
         )
         await expect(clock.locator("strong")).to_have_text("31 January 2023, 23:50 (UTC-05:00)")
         await said.put(frame("clock", Clock(state="ended", speed=600, story_time=story_time, run=1), "k3f9-7"))
-        await expect(page.locator("#status")).to_have_text("The replay has ended")
+        await expect(page.locator("#_status")).to_have_text("The replay has ended")
         await said.put(b"")
         after, said = await script.joined()
         assert after == "k3f9-7"
         await said.put(204)  # nothing is left to come: nobody asks again
-        await expect(page.locator("#status")).to_have_text("The replay has ended")
+        await expect(page.locator("#_status")).to_have_text("The replay has ended")
         assert script.streams.empty()
 
 
@@ -261,15 +261,15 @@ async def test_a_replay_that_waits_says_when_it_begins():
         _, said = await script.joined()
         waiting = Clock(state="paused", speed=60, story_time=making.FIRST, run=1, starts=starts)
         await said.put(frame("clock", waiting))
-        status = page.locator("#status")
+        status = page.locator("#_status")
         await expect(status).to_contain_text("The replay begins ")
         zone = await page.evaluate("-new Date(Date.parse('2027-01-31T19:42:00Z')).getTimezoneOffset()")
         there = starts.astimezone(timezone(timedelta(minutes=zone)))
         await expect(status).to_contain_text(f"{there.day} {there:%B} 2027, {there:%H:%M}")
-        await expect(page.locator("#clock")).to_be_hidden()
+        await expect(page.locator("#_clock")).to_be_hidden()
         await said.put(frame("clock", waiting.model_copy(update={"state": "playing", "starts": None}), "k3f9-1"))
         await expect(status).to_have_text("The replay is playing")
-        await expect(page.locator("#clock")).to_be_visible()
+        await expect(page.locator("#_clock")).to_be_visible()
 
 
 async def test_nothing_in_a_post_runs():
@@ -281,8 +281,8 @@ async def test_nothing_in_a_post_runs():
                 update={"content_html": post.content_html + "<img src=x onerror=alert(10)><script>alert(11)</script>"}
             )
             await said.put(frame("post", evil, f"k3f9-{seq}"))
-        await expect(page.locator("#posts > article")).to_have_count(len(hostile.posts))
-        await expect(page.locator("#posts > article h2").nth(3)).to_have_text("<script>alert('t')</script>")
+        await expect(page.locator("#_posts > article")).to_have_count(len(hostile.posts))
+        await expect(page.locator("#_posts > article h2").nth(3)).to_have_text("<script>alert('t')</script>")
         wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide == 0
 
@@ -294,22 +294,22 @@ async def test_a_replay_unfolds_before_ones_eyes(tmp_path):
         async with browser_tab() as page:
             await page.goto(publisher.root)
             await page.evaluate("window.kept = true")
-            articles = page.locator("#posts > article")
+            articles = page.locator("#_posts > article")
             await expect(articles).to_have_count(6)
             assert await articles.locator("h2").all_text_contents() == [f"Post number {n}" for n in reversed(range(6))]
-            await expect(page.locator("#status")).to_have_text("The replay has ended")
+            await expect(page.locator("#_status")).to_have_text("The replay has ended")
             assert await page.evaluate("window.kept"), "the page was loaded anew"
 
 
 async def test_an_empty_story_fills_as_posts_are_written(tmp_path):
     async with newsroom(tmp_path) as room, browser_tab() as page:
         await page.goto(room.root)
-        await expect(page.locator("#nothing")).to_be_visible()
+        await expect(page.locator("#_nothing")).to_be_visible()
         for number, title in enumerate(("The ferry is afloat", "All are ashore")):
             await room.post({"title": title, "content_text": "So the harbour office says."})
             await expect(page.locator("article")).to_have_count(number + 1)
             await expect(page.locator("article").first).to_contain_text(title)
-        await expect(page.locator("#nothing")).to_be_hidden()
+        await expect(page.locator("#_nothing")).to_be_hidden()
 
 
 async def test_a_finished_story_is_watched_from_the_beginning_at_ones_own_time(tmp_path):
@@ -326,11 +326,11 @@ async def test_a_finished_story_is_watched_from_the_beginning_at_ones_own_time(t
             await page.wait_for_url("**/?rerun=2*Z&speed=60")  # not "now": a reload goes on where it stands
             await expect(page.locator("h1")).to_contain_text("(rerun)")
             assert await page.locator("article").count() < 5
-            await expect(page.locator("#status")).to_have_text("The rerun is playing")
+            await expect(page.locator("#_status")).to_have_text("The rerun is playing")
             await page.reload()
             await expect(page.locator("article").first).to_contain_text("Post number ")
-            await expect(page.locator("#status")).to_have_text("The rerun is playing")
+            await expect(page.locator("#_status")).to_have_text("The rerun is playing")
             await page.goto(page.url.replace("speed=60", "speed=100000"))
             await expect(page.locator("article").first).to_contain_text("Post number 4")
-            await expect(page.locator("#status")).to_have_text("The rerun has ended")
+            await expect(page.locator("#_status")).to_have_text("The rerun has ended")
             await expect(page.locator("article")).to_have_count(5)

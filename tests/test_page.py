@@ -20,6 +20,7 @@ from publisher.render.page import (
     live_page,
     post_page,
 )
+from publisher.sources.minting import kept
 
 
 def parse(document):
@@ -109,7 +110,7 @@ def test_the_page_names_its_hubs_and_itself_as_what_they_push():
 
 
 def test_the_page_goes_on_where_the_snapshot_stood():
-    feed = parse(live_page(making.replay())).get_element_by_id("posts")
+    feed = parse(live_page(making.replay())).get_element_by_id("_posts")
     assert feed.get("data-position") == "k3f9-6"
     assert feed.get("data-stream") == "events"  # relative: also right behind another host name
 
@@ -151,11 +152,11 @@ def test_a_rerun_and_a_moment_of_the_story_say_what_they_are():
     assert text(parse(live_page(rerun)).cssselect(".mode")[0]) == "Rerun"
     assert again(rerun) == ["To the story itself"]
     stood = replace(snapshot, address=replace(snapshot.address, query="?at=21:30", has_stream=False))
-    assert text(parse(live_page(stood)).get_element_by_id("status")) == "As it stood: this page does not change"
+    assert text(parse(live_page(stood)).get_element_by_id("_status")) == "As it stood: this page does not change"
 
 
 def older(snapshot):
-    return [link.get("href") for link in parse(live_page(snapshot)).cssselect("#older:not([hidden]) a")]
+    return [link.get("href") for link in parse(live_page(snapshot)).cssselect("#_older:not([hidden]) a")]
 
 
 def test_posts_from_before_the_window_are_a_click_away():
@@ -191,14 +192,14 @@ def test_an_error_is_told_in_whole_sentences():
 
 def test_an_empty_story_says_so():
     page = parse(live_page(making.make_snapshot()))
-    nothing = page.get_element_by_id("nothing")
+    nothing = page.get_element_by_id("_nothing")
     assert nothing.get("hidden") is None
     assert page.get_element_by_id(page.cssselect("a.skip")[0].get("href")[1:]) in nothing.iterancestors()
     assert text(nothing) == "Nothing yet. The first post will appear here."
-    assert page.get_element_by_id("posts").get("hidden") is not None  # a feed without articles is none (ARIA 1.2)
+    assert page.get_element_by_id("_posts").get("hidden") is not None  # a feed without articles is none (ARIA 1.2)
     full = parse(live_page(making.live()))
-    assert full.get_element_by_id("nothing").get("hidden") is not None
-    assert full.get_element_by_id("posts").get("hidden") is None
+    assert full.get_element_by_id("_nothing").get("hidden") is not None
+    assert full.get_element_by_id("_posts").get("hidden") is None
 
 
 def test_the_policy_allows_exactly_the_inlined_style_and_script():
@@ -249,11 +250,11 @@ def test_the_icon_is_a_url():
 def test_the_page_is_made_for_assistive_technology():
     page = parse(live_page(making.live()))
     assert page.get("lang") == "en"
-    feed = page.get_element_by_id("posts")
+    feed = page.get_element_by_id("_posts")
     assert feed.get("aria-label")
     assert feed.get("aria-busy") == "false"
-    assert page.get_element_by_id("status").get("role") == "status"
-    assert page.get_element_by_id("news").get("aria-live") == "polite"
+    assert page.get_element_by_id("_status").get("role") == "status"
+    assert page.get_element_by_id("_news").get("aria-live") == "polite"
     assert feed in page.get_element_by_id(page.cssselect("a.skip")[0].get("href")[1:])
     assert len(page.cssselect("h1")) == len(page.cssselect("main")) == 1
     for place, article in enumerate(page.cssselect("article"), 1):
@@ -261,13 +262,24 @@ def test_the_page_is_made_for_assistive_technology():
         label = page.get_element_by_id(article.get("aria-labelledby"))
         assert label.tag == "h2"
         assert (article.get("tabindex"), article.get("role")) == ("0", "article")
-    ids = page.xpath("//@id")
-    assert len(ids) == len(set(ids))
+    assert unique(page.xpath("//@id"))
     assert all(image.get("alt") is not None for image in page.cssselect("img"))
     table = making.make_snapshot(making.release(making.make_post(content_html="<table><tr><td>1</td></tr></table>")))
     assert parse(live_page(table)).cssselect("table")[0].get("tabindex") == "0"  # it may be too wide, and scrolls then
     window = parse(live_page(replace(making.live(), complete=False)))
     assert {article.get("aria-setsize") for article in window.cssselect("article")} == {"-1"}
+
+
+def unique(names):
+    return len(names) == len(set(names))
+
+
+def test_no_post_has_the_id_of_a_part_of_the_page():
+    own = parse(live_page(making.live())).xpath("//*[not(self::article or self::h2)]/@id")
+    slugs = [slug for name in own for slug in (name, name.strip("_"), name.strip("_") + "-title")]
+    posts = [making.release(making.make_post(slug), place) for place, slug in enumerate(slugs) if kept(slug)]
+    assert len(posts) == 2 * len(own)
+    assert unique(parse(live_page(making.make_snapshot(*posts))).xpath("//@id"))
 
 
 def test_a_post_has_a_page_of_its_own():

@@ -419,7 +419,7 @@ async def test_pages_lead_to_a_rerun_and_back_to_the_story():
         assert (link.get("href"), link.get("rel")) == (f"{room.root}?rerun=now", "nofollow")
         page = lxml.html.document_fromstring(await room.body(query(time.moment)))
         assert page.cssselect(".again a")[0].get("href") == room.root
-        assert page.cssselect("#posts")[0].get("data-stream") == f"events{query(time.moment)}&speed=60"
+        assert page.cssselect("#_posts")[0].get("data-stream") == f"events{query(time.moment)}&speed=60"
     async with open_room() as room:  # a replay that plays: who comes late can see it from the beginning
         await room.clock()
         await room.post("p0")

@@ -5,7 +5,7 @@
   const AWAY = 60000; // after so many milliseconds hidden or asleep the connection is made anew: it may be half dead
   const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
     "November", "December"];
-  const find = (id) => document.getElementById(id);
+  const find = (id) => document.getElementById(`_${id}`); // see live.html
   const posts = find("posts");
   const live = posts.dataset.mode === "live";
   const told = posts.dataset.stream.includes("?rerun=") ? "The rerun" : "The replay"; // what the clock is of
@@ -130,7 +130,7 @@
       facts.key_event ? make("span", "strong", "Key event") : null,
       facts.revision > 1 ? make("span", "", "Edited") : null);
     const title = flowing(make("h2", facts.title_derived ? "derived" : "p-name", item.title));
-    title.id = `${name}-title`;
+    title.id = `${name}_`;
     const files = attachments(item);
     const tags = item.tags ? list("tags", item.tags, "p-category") : null;
     if (tags) [...tags.children].forEach(flowing);
