@@ -265,19 +265,22 @@ async def test_silence_is_broken_by_a_heartbeat(monkeypatch):
     assert fanout.counts.deliveries == 0
 
 
-async def test_who_catches_up_does_not_pass_for_news_to_those_who_wait_for_a_sign_of_life():
+async def test_what_somebody_catches_up_with_is_no_sign_of_life_to_others_nor_late():
     fanout = Fanout()
     reader = joined(fanout)
     fanout.broadcast([frame(1)])
     await done(fanout)
     spoke = reader.group.spoke
-    late = joined(fanout)
+    late, alone = joined(fanout), joined(fanout, sieve=Sieve(tag="arts"))
     await done(fanout)
     assert late.outlet.taken == [b"1;"]
     assert reader.group.spoke == spoke
-    fanout.broadcast([frame(2)])
+    assert fanout.counts.latency.count == 1
+    fanout.broadcast([frame(2, "clock")])
     await done(fanout)
     assert reader.group.spoke > spoke
+    assert (late.outlet.taken, alone.outlet.taken) == ([b"1;", b"2;"], [b"2;"])
+    assert fanout.counts.latency.count == 4
 
 
 async def test_however_often_readers_come_and_go_one_timer_looks_after_them(monkeypatch):

@@ -22,7 +22,7 @@ class Counts:
         bytes_out: bytes of the stream, after compression, without those of HTTP's head.
         resumes: readers who joined, by what they were given first: from the ``ring``, from the ``log``, a ``reset``.
         closed: readers who are gone, by the reason.
-        latency: seconds from the press to the write, of each delivery made in the rounds.
+        latency: seconds from the press to the write, of each delivery to who was there when it was pressed.
     """
 
     def __init__(self) -> None:

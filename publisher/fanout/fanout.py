@@ -182,7 +182,7 @@ class Fanout:
             key = (reader.sieve, reader.outlet.form)
             group = self._groups.get(key)
             if group is None:
-                group = self._groups[key] = Group(*key)
+                group = self._groups[key] = Group(*key, ring.head)
             group.add(reader)
             if reader.cursor < ring.head:
                 self._due.setdefault(group)

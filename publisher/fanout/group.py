@@ -56,14 +56,15 @@ class Group:
         spoke: moment of the loop's clock at which all of them were last written to.
     """
 
-    __slots__ = ("_at", "_low", "_memo", "_memo_head", "_next", "_now", "_told", "form", "sieve", "size", "spoke")
+    __slots__ = ("_at", "_low", "_memo", "_memo_head", "_next", "_now", "_whole", "form", "sieve", "size", "spoke")
 
-    def __init__(self, sieve: Sieve | None, form: Form) -> None:
+    def __init__(self, sieve: Sieve | None, form: Form, head: int = 0) -> None:
+        """Make a group that begins where the ring's ``head`` is."""
         self.sieve = sieve
         self.form = form
         self.size = 0
         self.spoke = time.monotonic()
-        self._told = -1  # the newest event that was written to any of them
+        self._whole = head  # up to here all had everything: what somebody lacks of it is no news to the others
         self._now: list[Reader] = []  # whose turn is in this round, from _at on
         self._at = 0
         self._next: list[Reader] = []  # who had theirs
@@ -95,6 +96,7 @@ class Group:
         while True:
             if self._at == len(self._now):
                 if self._low >= host.ring.head:
+                    self._whole = host.ring.head
                     self._memo.clear()
                     return True
                 self._now, self._next, self._at, self._low = self._next, [], 0, NOBODY
@@ -114,14 +116,11 @@ class Group:
             if reader.group is not self:
                 continue
             if reader.cursor != cursor:
-                _count(host.counts, piece, writes)
+                self._count(host.counts, piece, writes, cursor)
                 writes, cursor = 0, reader.cursor
                 piece = self._due(host, cursor)
                 if piece is not None:
                     low = min(low, piece.upto)
-                    if piece.data and piece.upto > self._told:  # what somebody catches up with is no news to the others
-                        self._told = piece.upto
-                        self.spoke = time.monotonic()
             if piece is None:  # the ring moved on before its turn came
                 self.remove(reader)
                 host.place(reader)
@@ -137,7 +136,7 @@ class Group:
                     looks = LOOK_AT_CLOCK
                     in_time = time.monotonic() < ends
             had(reader)
-        _count(host.counts, piece, writes)
+        self._count(host.counts, piece, writes, cursor)
         self._at, self._low = at, low
         return in_time
 
@@ -160,9 +159,12 @@ class Group:
         texts = [text for frame in frames if (text := frame.packed(self.sieve, gzip=self.form.gzip))]
         return Piece(frames[-1].seq, self.form.framed(b"".join(texts)), len(texts), frames[0].born)
 
-
-def _count(counts: Counts, piece: Piece | None, times: int) -> None:
-    if piece is not None and times:
+    def _count(self, counts: Counts, piece: Piece | None, times: int, cursor: int) -> None:
+        """Count writes of what was due after ``cursor``."""
+        if piece is None or not times:
+            return
         counts.sent(len(piece.data), piece.events, times)
-        if piece.born:
-            counts.latency.observe(time.monotonic() - piece.born, times * piece.events)
+        if cursor >= self._whole:
+            self.spoke = time.monotonic()
+            if piece.born:
+                counts.latency.observe(self.spoke - piece.born, times * piece.events)
