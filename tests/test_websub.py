@@ -595,6 +595,20 @@ async def test_of_several_processes_over_one_log_one_delivers_and_when_it_ends_a
     await leases.close()
 
 
+async def test_of_who_unsubscribed_at_another_process_nothing_is_kept(tmp_path):
+    path = str(tmp_path / "log.db.websub")
+    async with open_room(websub=OPEN, pace=QUICK, leases=path) as room, subscribers() as subscriber:
+        await subscribe(room, subscriber)
+        await room.post("a")
+        await subscriber.delivery()
+        other = Push.open(OPEN, room.root, path, [], now=lambda: room.now, pace=QUICK)
+        await other.hub.leases.drop((f"{room.root}feed.atom", subscriber.url))
+        await other.close()
+        await room.push.sweep()
+        assert not len(room.push.hub.leases)
+        assert not room.push.hub.deliveries._couriers
+
+
 async def test_what_could_not_be_delivered_is_by_the_next_sweep():
     async with open_room(websub=OPEN, pace=QUICK) as room, subscribers() as subscriber:
         await subscribe(room, subscriber)

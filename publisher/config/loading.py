@@ -8,17 +8,10 @@ import re
 import tomllib
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from publisher.config.settings import (
-    ChannelSettings,
-    LogSettings,
-    ServerSettings,
-    Settings,
-    StreamSettings,
-    WebSubSettings,
-)
+from publisher.config.settings import ChannelSettings, Settings
 from publisher.intake import ON_THE_WEB
 from publisher.log.opening import log_path
 from publisher.wording import worded
@@ -133,18 +126,11 @@ def _refused(error: ValidationError, where: str, text: str) -> ConfigError:
 
 
 def _meant(keys: list[str]) -> str:
-    table: type[BaseModel] = Settings
-    match keys:
-        case ["server", _]:
-            table = ServerSettings
-        case ["log", _]:
-            table = LogSettings
-        case ["streams", _]:
-            table = StreamSettings
-        case ["websub", _]:
-            table = WebSubSettings
-        case ["channels", _, _]:
-            table = ChannelSettings
+    table: Any = Settings
+    if keys[0] == "channels":
+        table = ChannelSettings  # [channels.NAME]
+    elif len(keys) > 1:
+        table = Settings.model_fields[keys[0]].annotation
     known = [field.alias or name for name, field in table.model_fields.items()]
     near = difflib.get_close_matches(keys[-1], known, n=1, cutoff=0)
     return f"unknown key; did you mean {near[0]!r}?"

@@ -71,6 +71,8 @@ class Deliveries:
     async def resume(self) -> None:
         """Take up where another process stood: who lacks what was released since gets it now."""
         await self._refresh()
+        for key in self._couriers.keys() - {lease.key for lease in self._leases}:
+            self.dismiss(key)  # another process has dropped it
         for place, lease in enumerate(self._leases, 1):
             self.catch_up(lease.key)
             if place % SLICE == 0:
