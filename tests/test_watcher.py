@@ -5,6 +5,7 @@ import logging
 import os
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from aiohttp import ClientSession, web
@@ -25,6 +26,7 @@ from publisher.log.opening import open_store
 from publisher.scene import Billing
 from publisher.sources.opening import read
 from publisher.token import Token
+from publisher.watch.origin import FileOrigin
 from publisher.watch.watcher import Watcher, origin_of
 from publisher.web.site import Site
 
@@ -170,6 +172,20 @@ async def test_a_file_that_an_editor_puts_in_the_place_of_another_is_read(tmp_pa
         other.replace(path)
         await room.look(1)
         assert len(room.out()) == 2
+
+
+async def test_a_file_that_changes_twice_within_a_tick_of_the_clock_is_read_twice(tmp_path, monkeypatch):
+    path = tmp_path / "notes.md"
+    path.write_text("one")
+    origin = FileOrigin(str(path))
+    state = origin._stat()
+    monkeypatch.setattr(origin, "_stat", lambda: state)
+    monkeypatch.setattr("publisher.watch.origin.time", SimpleNamespace(time_ns=lambda: state[-1]))
+    assert (await origin.look()).data == b"one"
+    assert await origin.look() is None
+    path.write_text("two")
+    assert (await origin.look()).data == b"two"
+    assert await origin.look() is None
 
 
 async def test_what_cannot_be_read_is_told_once_and_what_was_out_stays(tmp_path, caplog):

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import logging
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -27,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 LONGEST_REST = 600.0
 """However long a web server says that its page may be kept, ask again after so many seconds."""
+TICK_NS = 2_000_000_000
+"""How coarse a file's times may be: those of FAT."""
 ANSWER_SECONDS = 120.0
 """Longest that a page may take to come, from asking to its last byte."""
 ACCEPT = (
@@ -87,6 +90,7 @@ class FileOrigin:
     def __init__(self, path: str) -> None:
         self._path = Path(path)
         self._state: tuple[int, ...] | None = None
+        self._read: tuple[bytes, datetime | None] | None = None  # digest and time of what was read last
 
     async def look(self) -> Got | None:
         """Read the file, unless it is the one that was read last."""
@@ -102,9 +106,12 @@ class FileOrigin:
             raise NoSourceError(f"{self._path}: is no file that can be read again and again; name one")
         self._state = None
         data, written = get_file(str(self._path))
-        # What was written to while it was read is read again at the next look.
-        self._state = before if before == self._stat() else None
-        return Got(data, self._path.name, written)
+        # What was written to while it was read is read again at the next look; so is what was written just now, for as
+        # clocks tick another of the same size may have the same time.
+        settled = before[-1] < time.time_ns() - TICK_NS
+        self._state = before if settled and before == self._stat() else None
+        read, self._read = self._read, (hashlib.sha256(data).digest(), written)
+        return Got(data, self._path.name, written) if read != self._read else None
 
     def _stat(self) -> tuple[int, ...] | None:
         try:
