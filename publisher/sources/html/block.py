@@ -13,7 +13,7 @@ from publisher.sources.html.moments import Instant, read_clock, read_instant
 from publisher.sources.html.update import Update
 from publisher.sources.html.values import authors_of
 from publisher.sources.html.words import UNSEEN
-from publisher.sources.transcript.furniture import is_control, is_event_minute, is_key_event, is_pinned
+from publisher.sources.transcript.furniture import is_event_minute, label_kind
 from shared.text import clean_line
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def _flags(group: list[HtmlElement]) -> tuple[bool, bool]:
         for one in [element, *element.iterdescendants("span", "div", "p", "article")]:
             names = [*classes(one), one.get("id") or ""]
             pinned = pinned or any(_PINNED.fullmatch(name) for name in names) or one.get("data-pinned", "no") in _YES
-            pinned = pinned or (len(one) == 0 and is_pinned(clean_line((one.text or "")[:_LONGEST_TIME])))
+            pinned = pinned or (len(one) == 0 and label_kind(clean_line((one.text or "")[:_LONGEST_TIME])) == "PINNED")
             key = key or any(_KEY.fullmatch(name) for name in names)
             key = key or any(one.get(name, "no").lower() in _YES for name in ("data-key-event", "data-is-key-event"))
     return pinned, key
@@ -174,7 +174,7 @@ def _is_prose(time: HtmlElement) -> bool:
 def _is_label(element: HtmlElement) -> bool:
     """Tell whether an element that stands for itself is a label: of a button, of a pinned post."""
     text = clean_line(element.text or "") if element.tag in _SMALL and len(element) == 0 else ""
-    if not text or not (is_pinned(text) or is_key_event(text) or is_control(text)):
+    if not text or label_kind(text) not in {"PINNED", "KEY_EVENT", "CONTROL"}:
         return False
     around = element.getparent()
     return not (element.tail or "").strip() and around is not None and around.tag not in {*_PROSE, *HEADINGS}

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import time, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from publisher.sources.reading import TimePrecision
@@ -69,8 +68,7 @@ _DIGIT = re.compile(r"[0-9]")
 _MAY_HOLD_WITHOUT = re.compile(rf"noon|midnight|{_COUNTS_BACK}")
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(NamedTuple):
     """A time of day. ``hour_only`` is true of ``10am``, ``ends_day`` of ``24:00``.
 
     Attributes:
@@ -87,8 +85,7 @@ class Clock:
     ends_day: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Ago:
+class Ago(NamedTuple):
     """How long before the page was saved something happened, and how finely that was said."""
 
     span: timedelta

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import NamedTuple
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -79,8 +79,7 @@ _URL_DATES = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
+class Day(NamedTuple):
     """A day as a page writes it. ``year`` and ``weekday`` (Monday is 0) are None where it leaves them out.
 
     Of a weekday alone month and day are 0. ``turned`` holds the other reading of ``9/7/2016``, None where there is only

@@ -44,12 +44,12 @@ _NAVIGATION = _squeezed(
     ("Live Updates", "Live Reporting", "Follow CNN", "Skip to main content", "Skip to content", "Accessibility links",
      "Accessibility help", "Menu", "Search", "Sign in", "Subscribe", "Home", "Live")
 )  # fmt: skip
-_BUTTON = re.compile(
+_BUTTON = (
     r"from [0-9]{1,3}(?:s|m|h|d)? ago"
     r"|(?:share|copy link to|link to) (?:this|the) (?:update|post|article|story|page)"
     r"|(?:show|load|view|see) (?:more|all|older|newer|earlier)(?: (?:updates|posts|comments|entries|stories))?"
     r"|(?:page |photo |picture |image )?[0-9]{1,4} (?:of|/) [0-9]{1,4}"
-    r"|[0-9.,]{1,9} votes?(?: ·.{0,40})?",
+    r"|[0-9.,]{1,9} votes?(?: ·.{0,40})?"
 )
 _FIGURE = re.compile(r"[0-9][0-9.,]{0,8}[KkMm]?")
 _SIGN = "['’′]"  # noqa: RUF001 pages write minutes with all of them
@@ -65,8 +65,8 @@ _TEASERS = _squeezed(
      "Related articles", "Meistgelesen", "Meist gelesen", "Les plus lus", "Lo más leído", "Mais lidas", "Più letti",
      "Meest gelezen")
 )  # fmt: skip
-_PINNED = re.compile(r"pinned(?: post)?(?: (?:from|by).{0,40})?|angeheftet|épinglé|fijado")
-_SEPARATOR = re.compile(r"[_*=~–—•· -]{3,}")
+_PINNED = r"pinned(?: post)?(?: (?:from|by).{0,40})?|angeheftet|épinglé|fijado"
+_SEPARATOR = "[_*=~–—•· -]{3,}"
 _BOILERPLATE = re.compile(
     r"got a tv licen[cs]e\?"
     r"|[0-9]+ min(?:ute)?s?(?: to)? read$"
@@ -102,7 +102,7 @@ _CLOSING = re.compile(
     r"|this (?:page|article|story) is no longer being updated\b.*"
     r"|der (?:live-?)?ticker (?:ist|wird) (?:hiermit |nun |jetzt )?(?:beendet|geschlossen)\b.*",
 )
-_SUMMARY = re.compile(
+_SUMMARY = (
     r"(?:live updates: )?(?:"
     r"what (?:we(?:'|’)ve|we have|we) (?:covered|learned|learnt|know)(?: (?:so far|today))?(?:, .{0,40})?"
     r"|what you need to know|what to know|what(?:'|’)s happening"
@@ -117,13 +117,25 @@ _SUMMARY = re.compile(
     r"|l(?:'|’)essentiel|ce qu(?:'|’)il faut (?:savoir|retenir)|lo (?:esencial|más importante)|las claves"
     r"|in sintesi|i punti principali|het belangrijkste(?: op een rij)?|o essencial"
     r"|das wichtigste (?:im überblick|in kürze)|die wichtigsten (?:ereignisse|entwicklungen|meldungen).{0,30}"
-    r")[:.]?",
+    r")[:.]?"
+)
+_LABELS = dict.fromkeys(_CONTROLS, "CONTROL") | dict.fromkeys(_NAVIGATION, "NAVIGATION") | {"keyevent": "KEY_EVENT"}
+_SHAPES = re.compile(
+    rf"(?P<CONTROL>{_BUTTON})|(?P<PINNED>{_PINNED})|(?P<SEPARATOR>{_SEPARATOR})|(?P<SUMMARY>{_SUMMARY})"
 )
 
 
-def is_control(text: str) -> bool:
-    """Tell whether a line is a label of the page's buttons and boxes."""
-    return text.lower().replace(" ", "") in _CONTROLS or _BUTTON.fullmatch(text.lower()) is not None
+def label_kind(text: str) -> str | None:
+    """Tell which label a line is, by the names of ``tokens.Kind``; None if it is none.
+
+    ``CONTROL`` is one of the page's buttons and boxes, ``NAVIGATION`` stands above a page, ``PINNED`` above a pinned
+    post, ``KEY_EVENT`` beside a key event, ``SEPARATOR`` is a rule, ``SUMMARY`` heads a box of key points.
+    """
+    if len(text) > LONGEST_LABEL:
+        return None
+    said = text.lower()
+    shape = _SHAPES.fullmatch(said)
+    return _LABELS.get(said.replace(" ", "")) or (shape.lastgroup if shape else None)
 
 
 def doubt_of_pages(text: str) -> str | None:
@@ -148,26 +160,6 @@ def is_teaser(text: str) -> bool:
     return text.lower().replace(" ", "") in _TEASERS
 
 
-def is_navigation(text: str) -> bool:
-    """Tell whether a line is a label of what stands above a page."""
-    return text.lower().replace(" ", "") in _NAVIGATION
-
-
-def is_key_event(text: str) -> bool:
-    """Tell whether a line marks the post beside it as a key event."""
-    return text.lower() == "key event"
-
-
-def is_pinned(text: str) -> bool:
-    """Tell whether a line marks the post under it as pinned."""
-    return _PINNED.fullmatch(text.lower()) is not None
-
-
-def is_separator(text: str) -> bool:
-    """Tell whether a line is a rule between posts: ``___``."""
-    return _SEPARATOR.fullmatch(text) is not None
-
-
 def is_boilerplate(text: str) -> bool:
     """Tell whether a line speaks of the site, not of the news."""
     if len(text) > LONGEST_NOTICE:
@@ -178,8 +170,3 @@ def is_boilerplate(text: str) -> bool:
 def is_closing(text: str) -> bool:
     """Tell whether a line says that the coverage has ended or moved."""
     return len(text) <= LONGEST_NOTICE and _CLOSING.fullmatch(text.lower()) is not None
-
-
-def is_summary(text: str) -> bool:
-    """Tell whether a line heads a box of key points."""
-    return len(text) <= LONGEST_LABEL and _SUMMARY.fullmatch(text.lower()) is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from publisher.sources.transcript.furniture import is_closing, is_summary
+from publisher.sources.transcript.furniture import is_closing, label_kind
 from publisher.sources.transcript.tokens import Kind
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def without_notices(sections: Sequence[Section], notes: Notes) -> list[Section]:
     for section in sections:
         first = section.headline or next((token.text for token in section.body if token.text), "")
         words = sum(len(token.text) for token in section.body)
-        if not notes.options.keep_summaries and is_summary(first):
+        if not notes.options.keep_summaries and label_kind(first) == "SUMMARY":
             _drop(section, "summary", notes)
             left.append(section)
         elif is_closing(first) or (section.closing and words <= _SHORT and not section.headline):

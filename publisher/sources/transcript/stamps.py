@@ -7,8 +7,8 @@ ago``). What a stamp leaves out (day, year, zone) is None: who reads stamps neve
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
+from typing import NamedTuple
 
 from publisher.sources.transcript.clocks import Ago, Clock, Style, may_hold, read_ago, read_clock
 from publisher.sources.transcript.dates import WEEKDAYS, Day, read_day
@@ -40,8 +40,7 @@ _COLONS = tuple(":–—-")
 _OPENING = re.compile(r"[\[(]|[•‣◦●▪*–—-] ")
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """A moment as a page writes it. What it leaves out is None.
 
     Attributes:

@@ -8,17 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from publisher.sources.transcript.clocks import may_hold
 from publisher.sources.transcript.dates import Day, read_day, read_weekday
-from publisher.sources.transcript.furniture import (
-    LONGEST_LABEL,
-    is_boilerplate,
-    is_closing,
-    is_control,
-    is_key_event,
-    is_navigation,
-    is_pinned,
-    is_separator,
-    is_summary,
-)
+from publisher.sources.transcript.furniture import LONGEST_LABEL, is_boilerplate, is_closing, label_kind
 from publisher.sources.transcript.marks import Mark, find_mark
 from publisher.sources.transcript.stamps import Stamp, read_stamp
 
@@ -173,14 +163,5 @@ def _label(text: str, number: int, *, timed: bool) -> Token | None:
             return Token(Kind.UPDATED, number, text, stamp)
     if day := _day_alone(text):
         return Token(Kind.DATE, number, text, day=day)
-    for kind, fits in (
-        (Kind.CONTROL, is_control),
-        (Kind.NAVIGATION, is_navigation),
-        (Kind.PINNED, is_pinned),
-        (Kind.KEY_EVENT, is_key_event),
-        (Kind.SEPARATOR, is_separator),
-        (Kind.SUMMARY, is_summary),
-    ):
-        if fits(text):
-            return Token(kind, number, text)
-    return None
+    label = label_kind(text)
+    return Token(Kind[label], number, text) if label else None
