@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from publisher.sources.transcript.notes import Notes
     from publisher.sources.transcript.page import Opening, Section
 
-_SIGNATURE = re.compile(r"(?:[-–—] ?|[Bb]y )(?P<names>[^\W\d_].{3,100})")
+_SIGNATURE = re.compile(r"^(?:[-–—] ?|[Bb]y )(?P<names>[^\W\d_].{3,100})$")
 _INPUTS = re.compile(r" ?\((?:with )?inputs? (?:from|by) (?P<names>[^()]{3,100})\)\.?$", re.IGNORECASE)
 _LABEL = re.compile(
     r"(?:breaking(?: news)?|update|new|live|analysis|watch|video|latest)(?-i:(?=[A-Z][a-z]))", re.IGNORECASE
@@ -76,23 +76,22 @@ def _take_behind(tokens: list[Token], opening: Opening, habits: Habits, section:
 
 def _without_byline(tokens: list[Token], section: Section, notes: Notes) -> list[Token]:
     """Take the byline under a headline that is known."""
-    place = next((place for place, token in enumerate(tokens) if token.kind is not Kind.BLANK), None)
-    byline = read_byline(tokens[place].text) if place is not None else None
-    more = place is not None and any(token.kind is Kind.TEXT for token in tokens[place + 1 :])
-    if section.byline is not None or place is None or byline is None or not (byline.sure or more):
+    said = _said(tokens)
+    byline = read_byline(tokens[said[0]].text) if said else None
+    if section.byline is not None or byline is None or not (byline.sure or len(said) > 1):
         return tokens  # who stands above the time wrote the post; what looks like names under it is text
-    section.authors, section.byline = byline.authors, tokens[place]
+    section.authors, section.byline = byline.authors, tokens[said[0]]
     if not byline.sure:
-        _doubt_author(tokens[place], notes)
-    return tokens[place + 1 :]
+        _doubt_author(tokens[said[0]], notes)
+    return tokens[said[0] + 1 :]
 
 
 def _without_head(tokens: list[Token], habits: Habits, section: Section, notes: Notes) -> list[Token]:
     """Take headline and byline, in either order, into ``section``; give the rest."""
     if section.headline is not None:
         return _without_byline(tokens, section, notes)
-    texts = [place for place, token in enumerate(tokens) if token.kind is not Kind.BLANK][:3]
-    words = [tokens[place].text for place in texts]
+    texts = _said(tokens)
+    words = [tokens[place].text for place in texts[:3]]
     if not texts:
         return tokens
     bylines = [read_byline(text) if section.byline is None else None for text in words[:2]]
@@ -112,11 +111,11 @@ def _without_head(tokens: list[Token], habits: Habits, section: Section, notes: 
 
 def _without_headline(tokens: list[Token], section: Section) -> list[Token]:
     """Take the headline that stands under names, if a text stands under it."""
-    texts = [place for place, token in enumerate(tokens) if token.kind is not Kind.BLANK][:2]
-    if len(texts) < 2 or not is_headline(tokens[texts[0]].text):
+    said = _said(tokens)
+    if len(said) < 2 or not is_headline(tokens[said[0]].text):
         return tokens
-    section.headline = tokens[texts[0]].text
-    return tokens[texts[0] + 1 :]
+    section.headline = tokens[said[0]].text
+    return tokens[said[0] + 1 :]
 
 
 def _doubt_author(token: Token, notes: Notes) -> None:
@@ -132,30 +131,30 @@ def _is_twin(words: list[str]) -> bool:
 
 def _without_role(tokens: list[Token], section: Section, notes: Notes) -> list[Token]:
     """Take the line under a name that tells the author's office and place."""
-    place = next((place for place, token in enumerate(tokens) if token.kind is not Kind.BLANK), None)
-    role = ROLE.fullmatch(tokens[place].text) if place is not None else None
-    if place is None or role is None or len(section.authors) != 1:
+    said = _said(tokens)
+    role = ROLE.fullmatch(tokens[said[0]].text) if said else None
+    if role is None or len(section.authors) != 1:
         return tokens
     where = role["place"] or role["there"]
     if where:
         section.authors = (Author.of(section.authors[0].name, where),)
-    notes.drop(tokens[place], "role")
-    return tokens[place + 1 :]
+    notes.drop(tokens[said[0]], "role")
+    return tokens[said[0] + 1 :]
 
 
 def _without_signature(tokens: list[Token], section: Section) -> list[Token]:
     """Take the names that end a post: ``-ABC News' Jo Doe``, ``(Inputs from Jo Doe)``."""
-    last = next((place for place in range(len(tokens) - 1, -1, -1) if tokens[place].kind is not Kind.BLANK), None)
-    inputs = _INPUTS.search(tokens[last].text[-150:]) if last is not None and not section.authors else None
-    if last is not None and inputs and (byline := read_byline(f"From {inputs['names']}")) and byline.sure:
-        section.authors, section.byline = byline.authors, tokens[last]
-        words = tokens[last].text[: -len(inputs[0])]
-        return [*tokens[:last], *([tokens[last]._replace(text=words)] if words else []), *tokens[last + 1 :]]
-    signature = _SIGNATURE.fullmatch(tokens[last].text) if last is not None and not section.authors else None
-    if last is None or signature is None:
+    said = _said(tokens)
+    line = tokens[said[-1]] if said and not section.authors else None
+    signature = line and (_INPUTS.search(line.text[-150:]) or (len(said) > 1 and _SIGNATURE.match(line.text)))
+    byline = read_byline(f"From {signature['names']}") if signature else None
+    if line is None or not signature or byline is None or not byline.sure:
         return tokens
-    byline = read_byline(f"From {signature['names']}")
-    if byline is None or not byline.sure or not any(token.kind is Kind.TEXT for token in tokens[:last]):
-        return tokens
-    section.authors, section.byline = byline.authors, tokens[last]
-    return tokens[:last]
+    section.authors, section.byline = byline.authors, line
+    words = line.text[: -len(signature[0])]
+    return [*tokens[: said[-1]], *([line._replace(text=words)] if words else []), *tokens[said[-1] + 1 :]]
+
+
+def _said(tokens: list[Token]) -> list[int]:
+    """List the places of the lines that are not blank."""
+    return [place for place, token in enumerate(tokens) if token.kind is not Kind.BLANK]
