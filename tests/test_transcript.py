@@ -332,6 +332,14 @@ def test_a_line_that_is_no_line_of_text_is_refused():
         reading_of(STAMP + "\nHeadline\n\n" + "word " * 1_000_000)
 
 
+def test_a_day_in_figures_is_read_as_lies_nearer_to_the_page_s_own():
+    posts = "".join(f"Jo Doe 9/7/2016 4:5{n}:30 PM\nA man with a drum walks on.\n\n" for n in (9, 8, 7))
+    for told, month, doubted in (("2016/07/09", 7, False), ("2016/09/07", 9, False), ("2016", 9, True)):
+        reading = reading_of(f"A show, live\n\nhttps://live.example/{told}/show\n\n{posts}")
+        assert {post.story_time.month for post in reading.posts} == {month}
+        assert ("date-order" in {doubt.code for doubt in reading.doubts}) == doubted
+
+
 def test_posts_of_one_coarse_time_are_spread_between_the_others():
     ages = ["2 min ago", "1 day ago", "1 day ago", "1 day ago", "3 days ago"]
     page = "\n".join(f"{age}\n\nReport number {n}\n\nThe water falls.\n" for n, age in enumerate(ages))

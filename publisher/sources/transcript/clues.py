@@ -88,7 +88,7 @@ class Clues:
     def date_of(self, day: Day) -> date | None:
         """Tell the date of a day that a page names without year, or by its weekday alone; None if nothing tells it."""
         if day.year:
-            return day.on()
+            return day.read(day_first=self.day_first)
         if not day.month:
             first = self.begin.day if self.begin else None
             last = self.end.day if self.end else self.saved.moment.date() if self.saved else None
@@ -104,13 +104,16 @@ def find_clues(sections: Sequence[Section], top: Top, zones: Zones, notes: Notes
     """Gather the clues of a page, and leave out those that cannot be right."""
     stamp = top.updated.stamp if top.updated else None
     updated = None
-    day_first = _is_day_first(sections, zones)
-    if top.updated and stamp and stamp.day and stamp.has_clock and not stamp.flaw:
-        turned = stamp.named.turned if stamp.named and day_first else None
-        updated = stamp.moment(zones.of(stamp, top.updated.line), turned)[0]
-    named = [section.stamp.day for section in sections if section.stamp] + [s.day.on() for s in sections if s.day]
-    known = [day for day in named if day]
-    anchors = _find_anchors(sections, top, updated, known, notes)
+    own = _own_days(top, notes)
+    named = [section.stamp.named for section in sections if section.stamp] + [section.day for section in sections]
+    days = [day for day in named if day and day.year]
+    day_first = _is_day_first(sections, zones) or _is_nearer_turned(days, own)
+    if top.updated and stamp and stamp.named and stamp.day and stamp.has_clock and not stamp.flaw:
+        updated = stamp.moment(zones.of(stamp, top.updated.line), stamp.named.read(day_first=day_first))[0]
+        how = repr(top.updated.text)
+        own.append(Anchor(updated.date(), "header", how, top.updated.line, ends=True, moment=updated))
+    known = [on for day in days if (on := day.read(day_first=day_first))]
+    anchors = _find_anchors(sections, top, own, known, notes)
     if not any(anchor.ends for anchor in anchors):
         updated = None
     if updated is None and top.updated:
@@ -123,6 +126,15 @@ def _is_day_first(sections: Sequence[Section], zones: Zones) -> bool:
     place = str(zones.page.tz)
     abroad = "/" in place and not place.startswith(("America/", "US/", "Pacific/Honolulu"))
     return abroad or zones.language != "en" or any(_DAY_FIRST.search(one.text) for one in sections)
+
+
+def _is_nearer_turned(days: Sequence[Day], anchors: Sequence[Anchor]) -> bool:
+    """Tell whether the first ``9/7/2016`` lies nearer to what the page says of its day if it is in July."""
+    day = next((day for day in days if day.turned), None)
+    month_first = day.on() if day else None
+    if day is None or day.turned is None or month_first is None or not anchors:
+        return False
+    return abs(anchors[0].day - day.turned) < abs(anchors[0].day - month_first)
 
 
 def _find_saved(updated: datetime | None, notes: Notes) -> Saved | None:
@@ -141,23 +153,25 @@ def _find_year(top: Top, name: str) -> int | None:
     return next((int(match[0]) for text in texts if (match := _YEAR.search(text))), None)
 
 
-def _find_anchors(
-    sections: Sequence[Section], top: Top, updated: datetime | None, known: Sequence[date], notes: Notes
-) -> list[Anchor]:
+def _own_days(top: Top, notes: Notes) -> list[Anchor]:
+    """List the days that a person tells, and that a page says of itself in full, in its head and its address."""
+    anchors = [Anchor(notes.options.date, "header", "--date", told=True)] if notes.options.date else []
     said = _days_said(top)
-    anchors = [Anchor(found, "header", how, line) for day, line, how in said if day.year and (found := day.on())]
+    anchors += [Anchor(found, "header", how, line) for day, line, how in said if day.year and (found := day.on())]
     for line, url in [*top.urls, (None, notes.name)]:
         if found := find_url_day(url):
             how = "the address" if line or "://" in url else "the file's name"
             anchors.append(Anchor(found, "url", how, line))
-    if updated and top.updated:
-        how = repr(top.updated.text)
-        anchors.append(Anchor(updated.date(), "header", how, top.updated.line, ends=True, moment=updated))
-    if notes.options.date:
-        anchors.insert(0, Anchor(notes.options.date, "header", "--date", told=True))
-    believed = _believed(anchors, known, notes)
+    return anchors
+
+
+def _find_anchors(
+    sections: Sequence[Section], top: Top, own: Sequence[Anchor], known: Sequence[date], notes: Notes
+) -> list[Anchor]:
+    """Take the page's own days that can be believed, else the only day that its lines name."""
+    believed = _believed(own, known, notes)
     near = believed[0].day if believed else min(known, default=None)
-    for day, line, how in said:
+    for day, line, how in _days_said(top):
         found = None if day.year else _in_a_year(day, near, notes)
         if found:
             if near is None:
@@ -207,7 +221,7 @@ def _in_a_year(day: Day, near: date | None, notes: Notes) -> date | None:
     return day.until(saved.date()) if saved else None
 
 
-def _believed(anchors: list[Anchor], known: Sequence[date], notes: Notes) -> list[Anchor]:
+def _believed(anchors: Sequence[Anchor], known: Sequence[date], notes: Notes) -> list[Anchor]:
     """Leave out what lies far from the days that posts name or, without those, from more trustworthy anchors."""
     believed: list[Anchor] = []
     first, last = min(known, default=None), max(known, default=None)

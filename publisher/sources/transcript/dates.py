@@ -105,6 +105,10 @@ class Day(NamedTuple):
         except ValueError:
             return None
 
+    def read(self, *, day_first: bool) -> date | None:
+        """Tell the date of a day that names its year, ``9/7/2016`` in July if ``day_first``."""
+        return (self.turned if day_first else None) or self.on()
+
     def near(self, other: date) -> date | None:
         """Tell the date nearest to ``other``, in any year; None if the calendar has no such day."""
         near = [found for year in (other.year - 1, other.year, other.year + 1) if (found := self.on(year))]

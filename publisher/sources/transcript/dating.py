@@ -180,15 +180,9 @@ def _found(day: Day, said: str, line: int, clues: Clues, notes: Notes) -> date |
     elif day.year is None:
         message = f"{said} names no year; taken as {found.year}. Give --date to say otherwise"
         notes.doubt_once("year-assumed", message, line)
-    if day.turned and clues.day_first:
-        return day.turned
-    if day.turned:
-        near = [anchor.day for anchor in clues.anchors[:1]]
-        if any(abs(other - day.turned) < abs(other - found) for other in near):
-            return day.turned
-        if not any(abs(other - found) <= FARTHEST for other in near):
-            message = f"{said} was read month first; if that is wrong, write the month as a word"
-            notes.doubt_once("date-order", message, line)
+    if day.turned and not clues.day_first and not any(abs(one.day - found) <= FARTHEST for one in clues.anchors[:1]):
+        message = f"{said} was read month first; if that is wrong, write the month as a word"
+        notes.doubt_once("date-order", message, line)
     return found
 
 
