@@ -10,6 +10,8 @@ LONGEST_SECONDS = 60.0
 """Waits grow up to here, or to the server's own ``retry:`` if that is longer."""
 SHORTEST_SECONDS = 0.001
 """Stands for ``retry: 0``, so that waits can grow from it."""
+MOST_ASKED_SECONDS = 3_600.0
+"""Longest ``retry:`` that is obeyed: whoever asks for more has mistaken the unit, and some wait for years."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,10 @@ class Backoff:
     longest: float = LONGEST_SECONDS
 
     def starting_from(self, milliseconds: int | None) -> Backoff:
-        """Take over the server's ``retry:``; None leaves the base as it is."""
+        """Take over the server's ``retry:``, in reason; None leaves the base as it is."""
         if milliseconds is None:
             return self
-        return replace(self, base=max(milliseconds / 1000, SHORTEST_SECONDS))
+        return replace(self, base=min(max(milliseconds / 1000, SHORTEST_SECONDS), MOST_ASKED_SECONDS))
 
     def failed(self) -> Backoff:
         """Count one more try that brought nothing."""

@@ -44,3 +44,7 @@ def test_a_server_that_asks_for_no_wait_at_all_is_not_hammered():
 
 def test_no_word_of_the_server_keeps_the_last_base():
     assert Backoff().starting_from(500).starting_from(None).base == 0.5
+
+
+def test_a_server_that_asks_for_years_is_asked_again_within_the_hour():
+    assert Backoff().starting_from(999_999_999_999).failed().wait(1.0) == 3600
