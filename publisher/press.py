@@ -195,7 +195,6 @@ class Press:
     def _withdraw(self, slug: str, waiting: Sequence[EncodedFrame]) -> None:
         """Give what a post ever said to nobody any more, before the library forgets which events that was."""
         events = self._frames.of(slug)
-        self._frames.blank(events)
         self._fanout.blank(events)
         for frame in waiting:
             if frame.seq in events:

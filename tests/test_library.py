@@ -10,7 +10,7 @@ import threading
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,7 @@ from making import make_post
 from patience import PATIENCE
 
 from publisher import filing
+from publisher.fanout import EncodedFrame
 from publisher.filing import file_log
 from publisher.library import Filed, Library, LibraryError, checkpoints, library_path, opening, stacks
 from publisher.log.contract import Draft, Line
@@ -737,6 +738,29 @@ async def test_what_is_withdrawn_is_overwritten_beside_the_loop(tmp_path, monkey
     assert len(said) > 100
     assert not [one for one in said if "wal_checkpoint" in one]
     assert threads and threading.get_ident() not in threads
+    library.close()
+
+
+async def test_what_is_withdrawn_is_overwritten_also_in_takes_that_are_still_to_be_swept(tmp_path, monkeypatch):
+    monkeypatch.setattr(stacks, "SWEPT_VERSIONS", 1)
+    path = tmp_path / "library"
+    library = Library.open(path, "k3f9")
+    shelf = library.shelf("harbour")
+    seqs = count(1)
+    for others in (300, 30):
+        told = [*(post(f"p{n}", next(seqs), ADA) for n in range(others)), post("a", next(seqs), Author.of(WORDS))]
+        told.append(update("a", next(seqs), Author.of(WORDS), title=WORDS * 99))
+        frames = shelf.frames()
+        shelf.file(told)
+        frames.keep([EncodedFrame(one.seq, "post", WORDS.encode(), frozenset({WORDS})) for one in told[-2:]], 0)
+        shelf.file([reset(next(seqs))])
+    shelf.file([post("a", next(seqs), title=WORDS), withdraw("a", next(seqs))])
+    await shelf.wiped()
+    assert library._stacks.execute("SELECT count(*) FROM version").fetchone() > (50,), "they are still there"
+    assert not words_in(path)
+    for seq in range(400, 700):
+        shelf.file([post(f"q{seq}", seq)])
+    assert library._stacks.execute("SELECT count(*) FROM take").fetchone() == (1,)
     library.close()
 
 

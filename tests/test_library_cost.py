@@ -13,7 +13,6 @@ from publisher.channel import Channel
 from publisher.fanout import EncodedFrame
 from publisher.library import Library
 from publisher.log.memory import MemoryStore
-from publisher.rerun import timetable
 from publisher.rerun.rerun import Rerun
 from publisher.rerun.reruns import Reruns
 from publisher.rerun.showing import AsOf
@@ -125,7 +124,7 @@ def test_how_a_story_stood_costs_no_more_where_the_story_is_long():
 
 async def test_the_first_rerun_of_a_long_story_lets_others_have_their_turn(monkeypatch):
     monkeypatch.setattr("publisher.library.history.GROWN", 50)
-    monkeypatch.setattr(timetable, "GROWN", 50)
+    monkeypatch.setattr("publisher.axis.GROWN", 50)
     channel = channel_of(story(MANY))
     reruns, rerun = Reruns(lambda: NOW), Rerun(NOW, max_gap=timedelta(seconds=30))
     counted, turns = counting(channel.press.shelf), [0]

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from datetime import date, timedelta
+from pathlib import Path
 
 from folding import Story
 from hypothesis import given, settings
@@ -71,6 +72,11 @@ class Life:
             self.lost = False
         self.known[self.head] = self.told()
 
+    def words(self):
+        """Give all that is said in what is kept for who comes back, and on the disk."""
+        kept = b"".join(frame.body for frame in self.channel.press._frames.after(0, 10**9, self.head))
+        return kept + b"".join(file.read_bytes() for file in Path(self.path).parent.glob("library*"))
+
     def told(self):
         return {ADDRESS.tag(post.id): post.title for post in self.story}
 
@@ -105,6 +111,26 @@ class Life:
                         had[item["id"]] = item["title"]
             cursor = frames[-1].seq
         return had
+
+
+async def test_what_was_withdrawn_while_the_server_was_down_is_kept_for_nobody(tmp_path):
+    life = Life(str(tmp_path / "library"))
+    await life.open()
+    for slug in "abc":
+        await life.step("post", slug)
+    assert b"Version 2" in life.words()
+    gone = DeleteEvent(id="b", story_time=NOW, withdrawn=True)
+    await life.log.append(
+        [Draft("take-1:b:9", NOW + timedelta(seconds=9), gone)]
+    )  # by another process, or before a kill
+    await life.step("restart", "")
+    await life.channel.press.shelf.wiped()
+    assert b"Version 1" in life.words()
+    assert b"Version 2" not in life.words()
+    life.head = life.channel.press.shelf.head
+    resumed = await life.channel.press.frames_after(0, 10**9)
+    assert [b"Version" in frame.body for frame in resumed] == [True, False, True]
+    life.library.close()
 
 
 @settings(max_examples=40, deadline=None)

@@ -23,17 +23,21 @@ SWEPT_VERSIONS = 100
 
 
 class Stacks:
-    """The library's file. A take is what is out between two resets of a channel; its number is the library's own."""
+    """The library's file. A take is what is out between two resets of a channel; its number is the library's own.
+
+    Attributes:
+        lasting: False where it lives in memory: nothing is kept then but what cannot be done without.
+        ended: takes that are still to be swept away.
+    """
 
     def __init__(self, path: str, connection: sqlite3.Connection, lock: MachineLock) -> None:
         self.lasting = path != ":memory:"
-        """False where it lives in memory: nothing is kept then but what cannot be done without."""
         self._path = path
         self._connection = connection
         self._lock = lock
         self._checkpoints = Checkpoints(path) if path not in PASSING else None
         self._withdraws = True  # words of a withdrawn post may be in the write-ahead log: of before a crash, too
-        self._ended = [take for (take,) in self.rows("SELECT id FROM take WHERE ended")]
+        self.ended = [take for (take,) in self.rows("SELECT id FROM take WHERE ended")]
 
     @classmethod
     def open(cls, path: str, epoch: str) -> Stacks:
@@ -93,13 +97,13 @@ class Stacks:
         if self._connection.in_transaction:
             yield
             return
-        ended = list(self._ended)
+        ended = list(self.ended)
         self.execute("BEGIN IMMEDIATE")  # one that reads first would not wait while the write-ahead log is wiped
         try:
             yield
             self.execute("COMMIT")
         except BaseException:
-            self._ended = ended
+            self.ended = ended
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
@@ -126,13 +130,13 @@ class Stacks:
     def end_take(self, take: int) -> None:
         """Leave a take to be swept away, a little with each filing."""
         self.execute("UPDATE take SET ended = 1 WHERE id = ?", (take,))
-        self._ended.append(take)
+        self.ended.append(take)
 
     def sweep(self, filed: int) -> None:
         """Delete some posts of an ended take, more than the ``filed`` that have just come in."""
-        if not self._ended:
+        if not self.ended:
             return
-        take, limit = self._ended[0], max(SWEPT_VERSIONS, 2 * filed)
+        take, limit = self.ended[0], max(SWEPT_VERSIONS, 2 * filed)
         swept = self.execute(
             "DELETE FROM version WHERE id IN (SELECT id FROM version WHERE take = ? LIMIT ?)", (take, limit)
         ).rowcount
@@ -146,7 +150,7 @@ class Stacks:
         if not swept:
             self.execute("DELETE FROM author WHERE take = ?", (take,))
             self.execute("DELETE FROM take WHERE id = ?", (take,))
-            self._ended.remove(take)
+            self.ended.remove(take)
 
 
 def _lock(path: str) -> MachineLock:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from publisher.library.filed import Filed, kept_bytes
+from publisher.library.frames import Frames
 from publisher.library.history import History
 from publisher.moments import microseconds
 
@@ -137,24 +138,32 @@ class Take:
         self._cache.put((self.number, entry.seq), filed, kept_bytes(filed))
 
     def _withdraw(self, slug: str) -> None:
-        """Take a post out of the history.
+        """Take a post out of the history, and out of what is still to be swept away of earlier takes.
 
         Only its own rows are touched. The releases are counted on as if it had been: places in archives are for ever.
         """
-        rows = self._stacks.rows("SELECT seq, first_seq FROM version WHERE take = ? AND slug = ?", (self.number, slug))
+        for take in self._stacks.ended:
+            self._remove(take, slug)
+        self.history.strike(self._remove(self.number, slug))
+        self._numbers.clear()
+        self._stacks.wipe()
+
+    def _remove(self, take: int, slug: str) -> list[int]:
+        """Leave nothing of a post in a take but the places of its frames. Give the events that it had there."""
+        rows = self._stacks.rows("SELECT seq, first_seq FROM version WHERE take = ? AND slug = ?", (take, slug))
         for born in {first_seq for _, first_seq in rows}:
             credited = self._stacks.rows(
-                "SELECT DISTINCT author FROM credit WHERE take = ? AND first_seq = ?", (self.number, born)
+                "SELECT DISTINCT author FROM credit WHERE take = ? AND first_seq = ?", (take, born)
             )
-            self._stacks.execute("DELETE FROM credit WHERE take = ? AND first_seq = ?", (self.number, born))
+            self._stacks.execute("DELETE FROM credit WHERE take = ? AND first_seq = ?", (take, born))
             for author in credited:  # who wrote nothing else is forgotten, too
                 self._stacks.execute(
                     "DELETE FROM author WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM credit WHERE author = ?1)", author
                 )
-        self._stacks.execute("DELETE FROM version WHERE take = ? AND slug = ?", (self.number, slug))
-        self._numbers.clear()
-        self._stacks.wipe()
-        self.history.strike([seq for seq, _ in rows])
+        self._stacks.execute("DELETE FROM version WHERE take = ? AND slug = ?", (take, slug))
+        seqs = [seq for seq, _ in rows]
+        Frames(self._stacks, take).blank(seqs)
+        return seqs
 
     def _credit_anew(self, entry: Entry, first: First) -> None:
         """Note who wrote a post, in the place of what was noted before."""
