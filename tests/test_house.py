@@ -40,6 +40,7 @@ PURE = (
     "publisher/replay/takes.py", "publisher/replay/playhead.py", "publisher/replay/control.py",
     "publisher/replay/score.py",
     "publisher/rerun/rerun.py", "publisher/rerun/timetable.py", "publisher/watch/difference.py",
+    "publisher/watch/days.py",
     "publisher/render/", "publisher/sources/",
     "subscriber/blocks.py", "subscriber/changes.py", "subscriber/rerun.py", "subscriber/status.py",
     "subscriber/update.py", "subscriber/view.py",

@@ -25,6 +25,7 @@ from publisher.log.memory import MemoryStore
 from publisher.log.opening import open_store
 from publisher.scene import Billing
 from publisher.sources.opening import read
+from publisher.sources.options import Options
 from publisher.token import Token
 from publisher.watch.origin import FileOrigin
 from publisher.watch.watcher import Watcher, origin_of
@@ -98,19 +99,21 @@ class Watched:
             (e.kind, e.id if e.kind == "delete" else e.post.heading) for e in events if e.kind not in {"clock", "reset"}
         ]
 
+    def posts(self):
+        """Give the posts that readers see, by id."""
+        return {filed.slug: filed.post for filed in self.press.shelf.window(10_000)}
+
     def out(self):
         """List what readers see, in the order of the story."""
-        shelf = self.press.shelf
-        posts = [filed.post for filed in shelf.window(10_000)]
-        return sorted((p.story_time, p.title, p.content_text) for p in posts)
+        return sorted((p.story_time, p.title, p.content_text) for p in self.posts().values())
 
 
 @asynccontextmanager
-async def watched(source, **options):
-    library = Library.open(":memory:", "k3f9")
+async def watched(source, options=None, **named):
     store = MemoryStore()
     library = Library.open(":memory:", store.epoch)
-    room = await Watched(store, library, Wanted((str(source),), allow_private=True), **options).open()
+    wanted = Wanted((str(source),), options=options or Options(), allow_private=True)
+    room = await Watched(store, library, wanted, **named).open()
     try:
         yield room
     finally:
@@ -444,6 +447,45 @@ async def test_a_feed_that_lost_its_oldest_entries_takes_none_away():
             await room.look(30)
         assert [title for _, title, _ in room.out()] == [f"Item {n}" for n in range(29)]
         assert {kind for kind, _ in await room.told()} == {"post"}
+
+
+# Days that only the page's head or its address tells.
+
+TWO_NIGHTS = (
+    (1, "21:00", "Evening"), (1, "23:40", "Smoke"), (1, "23:50", "Sirens"), (2, "00:05", "Engines"),
+    (2, "00:20", "Water"), (2, "09:30", "Ashes"), (2, "23:55", "Embers"), (3, "00:10", "Quiet"),
+)  # fmt: skip
+
+
+def by_the_clock(posts, head):
+    """Write a page of text whose posts tell the time of day alone, newest first."""
+    said = [
+        f"{clock}\n\n{title}\n\nFrom Ada Quist\n\nSo much is known of {title}.\n" for _, clock, title in posts[::-1]
+    ]
+    return f"Harbour fire, live\n\nBy Ada Quist\n\n{head}\n{len(posts)} Posts\n" + "\n".join(said)
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["", "restarted"])
+@pytest.mark.parametrize("shows", [8, 3])
+@pytest.mark.parametrize("day_from", ["the setting", "its last update", "its address"])
+async def test_a_page_that_tells_only_the_clock_goes_on_over_midnight(day_from, shows, restarted):
+    options = Options.of(date="2026-02-01" if day_from == "the setting" else "")
+    async with page() as shown:
+        shown.kind = "text/plain"
+        source = shown.url + ("/2026/02/01/harbour" if day_from == "its address" else "")
+        async with watched(source, options=options) as room:
+            for count, (day, clock, _) in enumerate(TWO_NIGHTS, 1):
+                room.now = datetime.fromisoformat(f"2026-02-{day:02}T{clock}Z") + timedelta(minutes=1)
+                updated = f"Updated {room.now:%H:%M} UTC, February {day}, 2026"
+                head = updated if day_from == "its last update" else ""
+                shown.body = by_the_clock(TWO_NIGHTS[max(0, count - shows) : count], head)
+                if restarted:
+                    await room.watcher._origin.close()
+                    await room.open()
+                await room.settle()
+            assert [(moment.day, f"{moment:%H:%M}", title) for moment, title, _ in room.out()] == list(TWO_NIGHTS)
+            assert {kind for kind, _ in await room.told()} == {"post"}
+            assert all(slug.startswith(f"{post.story_time:%Y%m%dT%H%MZ}-") for slug, post in room.posts().items())
 
 
 # The desk beside it.

@@ -23,6 +23,8 @@ _ENOUGH = 300
 """Characters of a headline that can reach an id."""
 LONGEST_ID = 120
 """Most characters of an id that a source gives itself."""
+MINUTE = re.compile(r"\d{8}T\d{4}Z-", re.ASCII)
+"""Begins each id that was made here."""
 _SLUG = re.compile(r"[0-9A-Za-z]+(?:[-_]+[0-9A-Za-z]+)*", re.ASCII)
 
 

@@ -5,16 +5,16 @@ Nothing is kept between two readings but what the channel itself knows, so a res
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from publisher.sources.matching import Version, match
-from publisher.sources.minting import Mint
+from publisher.sources.minting import MINUTE, Mint
 from publisher.sources.reading import Doubt
 from publisher.sources.saves import held_in, next_version
+from publisher.watch.days import at_known_times
 from shared.event import DeleteEvent, PostEvent, UpdateEvent
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ AHEAD = timedelta(minutes=5)
 _MANY = 3
 """Posts that a page may lack at once, if they are also more than a third of what it could show: else it is not
 believed. A list of key events, or an error in a page's dress, looks like this."""
-_MINUTE = re.compile(r"\d{8}T\d{4}Z-", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +102,13 @@ def difference(
     coming = list(held_in(reading).values())
     earlier = list(known.out.values())
     pairs = match(earlier, [one.version for one in coming])
-    for place, one in enumerate(coming):
-        if place in pairs:
-            telling.again(one, earlier[pairs[place]].post)
+    dated = at_known_times(earlier, coming, pairs)
+    for one, before in dated:
+        if before is not None:
+            telling.again(one, before)
         else:
             telling.new(one)
-    lacking = _lacking(telling, coming, reach)
+    lacking = _lacking(telling, [one for one, _ in dated], reach)
     for slug in sorted(lacking & doubted, key=lambda slug: (known.out[slug].post.story_time, slug)):
         telling.delete(slug, now)
     for told in reading.told:
@@ -147,7 +147,7 @@ class _Telling:
         self._now = now
         self._mint = Mint(known.out.keys() | known.gone.keys())
         self._withdrawn = {slug for slug, last in known.gone.items() if last is None}
-        self._minutes = {match[0] for slug in self._withdrawn if (match := _MINUTE.match(slug))}
+        self._minutes = {match[0] for slug in self._withdrawn if (match := MINUTE.match(slug))}
 
     def again(self, one: Held, before: Post) -> None:
         """Tell how a post that is out has changed, if it has."""
@@ -168,7 +168,7 @@ class _Telling:
         if post.story_time > self._now + AHEAD:
             self.ahead.append(post.story_time)
             return
-        minute = _MINUTE.match(post.id)
+        minute = MINUTE.match(post.id)
         if post.id in self._withdrawn or (minute and minute[0] in self._minutes):
             # Its headline may have been another one when it was withdrawn, and what it said is known to nobody.
             self.doubts.append(
