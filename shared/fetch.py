@@ -6,6 +6,7 @@ Both sides use it: the publisher reads sources with it, the subscriber pages, fe
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import re
 import ssl
@@ -68,6 +69,15 @@ class FetchError(NewsreelError):
         self.status = status
         self.passing = passing
         self.retry_after = retry_after
+
+
+class RefusedUrlError(FetchError):
+    """The address is refused: as the server says, of what is written in it, or as it leads into this machine's network.
+
+    Who gave it is to mend it.
+    """
+
+    exit_code = UsageError.exit_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +217,8 @@ async def request(
             passing=error.status in _TRY_LATER or error.status >= 500,
         ) from None
     except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError) as error:
+        if isinstance(session.connector, PublicOnly) and isinstance(error, OSError) and error.errno == errno.EACCES:
+            raise RefusedUrlError(f"cannot reach {url}: {_why(error)}", passing=True) from None
         raise FetchError(f"cannot reach {url}: {_why(error)}", passing=True) from None
     except aiohttp.ClientError as error:
         raise FetchError(f"{url} does not answer in HTTP: {_line(error)}", passing=True) from None
@@ -242,7 +254,7 @@ async def check_answer(response: aiohttp.ClientResponse) -> None:
     if status == 400 and response.content_type == PROBLEM:
         detail = await _detail(response)
         if detail:
-            raise FetchError(f"{_line(response.url)} is refused: {detail}", status=status, passing=False)
+            raise RefusedUrlError(f"{_line(response.url)} is refused: {detail}", status=status, passing=False)
     passing = status in _TRY_LATER or status >= 500
     mend = {
         401: "it wants a login, which newsreel has not",
@@ -302,8 +314,10 @@ def _max_age(headers: CIMultiDictProxy[str]) -> float | None:
     control = ",".join(headers.getall("Cache-Control", ()))
     if re.search(r"\bno-(?:cache|store)\b", control, re.IGNORECASE):
         return 0.0
-    found = _MAX_AGE.search(control)
-    return float(found[1]) if found else None
+    found, age = _MAX_AGE.search(control), headers.get("Age", "").strip()
+    # What a cache on the way has had for a while grows stale sooner (RFC 9111, section 4.2.3).
+    had = float(age) if re.fullmatch(r"[0-9]{1,9}", age) else 0.0
+    return max(float(found[1]) - had, 0.0) if found else None
 
 
 def retry_after(headers: CIMultiDictProxy[str]) -> float | None:

@@ -19,7 +19,7 @@ _COMPATIBLE = ipaddress.ip_network("::/96")
 
 
 class PublicOnly(aiohttp.TCPConnector):
-    """Connects to nothing but public addresses, whatever leads there."""
+    """Connects to nothing but public addresses, whatever leads there: a name, or a redirect."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(socket_factory=_public_socket, **options)
@@ -29,7 +29,8 @@ def _public_socket(address: aiohttp.AddrInfoType) -> socket.socket:
     """Make the socket for an address that was looked up: whatever a name pretends to be, here it is known."""
     family, kind, protocol, _, where = address
     if not is_public(str(where[0]).partition("%")[0]):
-        raise PermissionError(errno.EACCES, f"{where[0]} is no public address; --allow-private lets it be read")
+        mend = "--allow-private, or allow_private of its channel, lets it be read"
+        raise PermissionError(errno.EACCES, f"{where[0]} is no public address; {mend}")
     return socket.socket(family, kind, protocol)
 
 

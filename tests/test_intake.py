@@ -54,10 +54,10 @@ def test_a_page_from_the_web_is_asked_for_once_and_by_name():
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
 def test_addresses_of_this_machine_are_refused_unless_allowed(name):
-    refused = pytest.raises(FetchError, match=r"no public address; --allow-private")
-    with site(transcript(3).encode()) as (url, seen), refused:
-        read_sources(Wanted((url.replace("127.0.0.1", name),)))
-    assert seen == []
+    with site(transcript(3).encode()) as (url, seen):
+        with pytest.raises(FetchError, match=r"no public address; --allow-private") as refused:
+            read_sources(Wanted((url.replace("127.0.0.1", name),)))
+        assert (seen, refused.value.exit_code) == ([], 2)
 
 
 def test_the_server_knows_the_encoding_best():

@@ -76,6 +76,24 @@ async def test_validators_make_the_next_request_conditional():
     assert (second.body, second.unchanged, second.validators) == (b"", True, first.validators)
 
 
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Cache-Control": "max-age=60", "Age": "45"}, 15),
+        ({"Cache-Control": "max-age=60", "Age": "90"}, 0),
+        ({"Cache-Control": "max-age=60", "Age": "soon"}, 60),
+        ({"Cache-Control": "no-cache, max-age=60"}, 0),
+        ({"Age": "45"}, None),
+    ],
+)
+async def test_a_document_is_fresh_for_as_long_as_its_server_says_less_what_a_cache_has_had_it(headers, seconds):
+    async def page(request):
+        return web.Response(body=b"x", headers=headers)
+
+    async with serving({"/": page}) as url:
+        assert (await get(url)).max_age == seconds
+
+
 async def test_redirects_are_followed_and_the_last_address_told():
     async def old(request):
         raise web.HTTPMovedPermanently("/new?x=1")

@@ -84,7 +84,7 @@ async def test_with_state_it_goes_on_with_the_same_rerun(publisher, tmp_path):
 
 async def test_what_the_server_refuses_is_told_in_its_words(publisher):
     code, _, err = await run("--rerun", "--from", "soon", publisher.root)
-    assert (code, err.count("\n")) == (1, 1)
+    assert (code, err.count("\n")) == (2, 1)
     assert "from: 'soon' is no moment; write" in err
 
 

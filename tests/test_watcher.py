@@ -413,7 +413,7 @@ async def test_a_server_in_trouble_is_left_alone_for_longer_and_longer(caplog):
         assert await room.look(30, chance=1.0) == 660
 
 
-async def test_a_page_is_followed_where_it_went_but_not_into_this_machines_network():
+async def test_a_page_is_followed_where_it_went_but_not_into_this_machines_network(monkeypatch, caplog):
     async with page() as shown, watched(shown.url) as room:
         shown.status, shown.headers = 302, {"Location": "http://[::1/"}
         await room.look()
@@ -424,6 +424,10 @@ async def test_a_page_is_followed_where_it_went_but_not_into_this_machines_netwo
             room.watcher._origin = origin_of(Wanted((shown.url,)))
             await room.look()
             assert room.watcher.failing is not None and shown.asked == []
+            monkeypatch.setattr("shared.route.is_public", lambda address: address == "127.0.0.1")
+            shown.status, shown.headers = 302, {"Location": shown.url.replace("127.0.0.1", "127.0.0.2")}
+            await room.look()
+            assert len(shown.asked) == 1 and "127.0.0.2 is no public address" in caplog.text
             await room.watcher._origin.close()
 
 
