@@ -12,7 +12,7 @@ from serving import ROOT, Publisher, transcript
 
 from publisher.app import Server
 from publisher.config import arguments
-from publisher.fanout import fanout as fanout_module
+from publisher.fanout import lives
 
 
 async def first_bytes(port):
@@ -29,8 +29,8 @@ async def test_a_server_that_drains_says_so_takes_nobody_new_and_ends_streams_on
         if seconds:
             await next_one.acquire()
 
-    monkeypatch.setattr(fanout_module, "DRAINED_A_SECOND", 0.001)  # so that each comes long after the one before
-    monkeypatch.setattr(fanout_module, "asyncio", SimpleNamespace(**vars(asyncio) | {"sleep": sleep}))
+    monkeypatch.setattr(lives, "DRAINED_A_SECOND", 0.001)  # so that each comes long after the one before
+    monkeypatch.setattr(lives, "asyncio", SimpleNamespace(**vars(asyncio) | {"sleep": sleep}))
     table = {
         "server": {"port": 0},
         "streams": {"drain_seconds": 3_600},
@@ -78,8 +78,8 @@ async def test_a_server_that_is_told_to_end_drains_its_streams_and_says_when_to_
 
 SLOWLY = """
 from publisher import cli
-from publisher.fanout import fanout
-fanout.DRAINED_A_SECOND = 0.1
+from publisher.fanout import lives
+lives.DRAINED_A_SECOND = 0.1
 cli.main()
 """
 

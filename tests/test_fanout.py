@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from patience import soon
 
-from publisher.fanout import EncodedFrame, Fanout, Form, Reader, Sieve, deflate
+from publisher.fanout import EncodedFrame, Fanout, Form, Reader, Sieve, deflate, lives
 from publisher.fanout import fanout as fanout_module
 from publisher.fanout import group as group_module
 from publisher.fanout import ring as ring_module
@@ -241,12 +241,12 @@ async def test_draining_ends_everybody_in_time_and_tells_when_to_come_back(monke
         now += seconds
         left.append(fanout.readers)
 
-    monkeypatch.setattr(fanout_module, "asyncio", SimpleNamespace(**vars(asyncio) | {"sleep": sleep}))
-    monkeypatch.setattr(fanout_module, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(lives, "asyncio", SimpleNamespace(**vars(asyncio) | {"sleep": sleep}))
+    monkeypatch.setattr(lives, "time", SimpleNamespace(monotonic=lambda: now))
     fanout = Fanout()
     readers = [joined(fanout) for _ in range(200)]
     await fanout.drain(60)
-    assert now <= 200 / fanout_module.DRAINED_A_SECOND
+    assert now <= 200 / lives.DRAINED_A_SECOND
     assert left == [200, *range(199, 0, -1)]  # one after the other
     assert +fanout.counts.closed == {"drain": 200}
     retries = {reader.outlet.ended for reader in readers}

@@ -6,14 +6,13 @@ and frames that arrive during a round are joined for those whose turn is still t
 few milliseconds. No reader has a task or a queue; one that pushes back leaves the rounds and costs nobody anything.
 """
 
-from publisher.fanout.fanout import RETRY_MS, SLOW_SECONDS, TURN_SECONDS, Backlog, Fanout
+from publisher.fanout.fanout import SLOW_SECONDS, TURN_SECONDS, Backlog, Fanout
 from publisher.fanout.form import Form, chunk, deflate, stored
 from publisher.fanout.frames import EncodedFrame, Sieve
 from publisher.fanout.reader import Outlet, Reader
 from publisher.fanout.ring import Ring
 
 __all__ = [
-    "RETRY_MS",
     "SLOW_SECONDS",
     "TURN_SECONDS",
     "Backlog",

@@ -3,39 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 from publisher.fanout.counts import Counts
 from publisher.fanout.group import Group
+from publisher.fanout.lives import LIFE_SECONDS, expiry, farewell, spread
 from publisher.fanout.ring import Ring
-from shared.sse import HEARTBEAT, encode_comment, encode_retry
+from shared.sse import HEARTBEAT
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from publisher.fanout.form import Form
     from publisher.fanout.frames import EncodedFrame, Sieve
     from publisher.fanout.reader import Reader, Why
 
-T = TypeVar("T")
-
-RETRY_MS = 2_000
-"""Reconnection time that streams begin with; it grows by up to as much again where a stream is ended by the server."""
 TURN_SECONDS = 0.005
 """How long the loop is held by writing, before others have their turn."""
 SLOW_SECONDS = 30.0
 """How long a connection may refuse to take more before it is closed; the reader resumes where it stood."""
 LAG_SECONDS = 5.0
 """How long it may refuse once what is due to it has left the ring, that is, once it lags by its frames or bytes."""
-LIFE_SECONDS = 3_600.0
-"""How long a connection lives; each 80 to 100 % of it, so that they do not all come back at once."""
 BEAT_SECONDS = 15.0
 """How long a stream is silent before a comment says that it is alive."""
-DRAINED_A_SECOND = 1_000
-"""Streams ended in a second when few are open: nobody waits long for a small server to end."""
 _SWEEP_SECONDS = 1.0
 _SWEEPS_A_LIFE_CHECK = 5
 _CUT_OFF = frozenset({"stalled", "lagging", "failed"})
@@ -162,7 +154,7 @@ class Fanout:
         """Know a reader from now on; ``place`` is what gives it anything."""
         reader.fanout = self
         self._readers.add(reader)
-        reader.expires = time.monotonic() + self.life * random.uniform(0.8, 1) if self.life else float("inf")  # noqa: S311
+        reader.expires = expiry(self.life)
         if not self._sweeping:
             self._sweeping = True
             asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._sweep)
@@ -219,9 +211,7 @@ class Fanout:
         if why in _CUT_OFF:
             reader.outlet.abort()
         else:
-            # Readers come back spread over a while, not all at once.
-            retry = RETRY_MS + random.randrange(RETRY_MS)  # noqa: S311 no secret
-            reader.outlet.end(encode_comment(f"closed: {why}") + encode_retry(retry))
+            reader.outlet.end(farewell(why))
 
     def close(self) -> None:
         """Dismiss every reader, now and later."""
@@ -276,18 +266,3 @@ class Fanout:
             if reader.expires < now and reader.fanout is self:
                 self.dismiss(reader, "life")
             yield
-
-
-async def spread(streams: Iterable[T], seconds: float) -> AsyncGenerator[T, None]:
-    """Give streams that are to be ended, in no order and spread over ``seconds``; few of them take less time."""
-    several = list(streams)
-    random.shuffle(several)
-    seconds = min(seconds, len(several) / DRAINED_A_SECOND)
-    begin = time.monotonic()
-    for place, stream in enumerate(several):
-        wait = begin + seconds * place / len(several) - time.monotonic()
-        if wait > 0:
-            await asyncio.sleep(wait)
-        elif not place % 100:
-            await asyncio.sleep(0)
-        yield stream

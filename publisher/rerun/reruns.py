@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-import random
 import time
 from collections import deque
 from itertools import count
@@ -16,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from publisher.axis import Axis
 from publisher.cache import Cache
-from publisher.fanout import RETRY_MS, SLOW_SECONDS
-from publisher.fanout.fanout import BEAT_SECONDS, LIFE_SECONDS, spread
+from publisher.fanout import SLOW_SECONDS
+from publisher.fanout.fanout import BEAT_SECONDS
+from publisher.fanout.lives import GREETING, LIFE_SECONDS, expiry, farewell, spread
 from publisher.moments import microseconds
 from publisher.rerun.ground import Ground
 from publisher.rerun.mould import Moulds
@@ -25,7 +25,7 @@ from publisher.rerun.playback import Playback
 from publisher.rerun.rerun import RerunError
 from publisher.rerun.show import Given, Show, Viewer
 from shared.event import ClockEvent, DeleteEvent, ResetEvent
-from shared.sse import HEARTBEAT, encode_comment, encode_retry
+from shared.sse import HEARTBEAT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -129,8 +129,8 @@ class Reruns:
         show = self._shows.get(channel.name, {}).get(rerun)
         return show if show is not None else Show(self.playback(channel, rerun), self._moment(), self._given)
 
-    def enter(self, viewer: Viewer, retry: int) -> None:
-        """Look after a viewer until it is gone; tell it first when to come back if it is cut off, in milliseconds."""
+    def enter(self, viewer: Viewer) -> None:
+        """Look after a viewer until it is gone."""
         if not self._shows:
             self._swept = self._beaten = time.monotonic()  # the loop's clock
         playback = viewer.show.playback
@@ -139,9 +139,8 @@ class Reruns:
         show = viewer.show = shows.setdefault(playback.rerun, viewer.show)
         show.viewers.add(viewer)
         viewer.stage = self
-        viewer.owed = viewer.outlet.form.briefly(encode_retry(retry))
-        if self.life:  # not all to the end: they would come back together
-            viewer.expires = time.monotonic() + self.life * random.uniform(0.8, 1)  # noqa: S311 no secret
+        viewer.owed = viewer.outlet.form.briefly(GREETING)
+        viewer.expires = expiry(self.life)
         if self._closed:
             self._dismiss(viewer, "end")
             return
@@ -233,9 +232,9 @@ class Reruns:
         self.close()
 
     def _dismiss(self, viewer: Viewer, why: str) -> None:
-        """End a viewer's stream, saying when to come back: spread over a while, not all at once."""
+        """End a viewer's stream, saying when to come back."""
         viewer.gone()
-        viewer.outlet.end(encode_comment(f"closed: {why}") + encode_retry(RETRY_MS + random.randrange(RETRY_MS)))  # noqa: S311
+        viewer.outlet.end(farewell(why))
 
     # One timer.
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from publisher.fanout import RETRY_MS
 from publisher.moments import microseconds
 from publisher.rerun.rerun import RerunError
 from publisher.rerun.show import Viewer
@@ -47,5 +46,5 @@ class RerunStreams:
             # Who comes back to the stream was told by it what the clock shows; who comes from a document was not.
             viewer.go_on(position, "playing" if request.headers.get("Last-Event-ID") else None)
         connection.driver = viewer
-        self._reruns.enter(viewer, RETRY_MS)
+        self._reruns.enter(viewer)
         return connection.answer()

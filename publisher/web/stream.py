@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from publisher.fanout import RETRY_MS, Reader, Sieve
+from publisher.fanout import Reader, Sieve
+from publisher.fanout.lives import GREETING
 from publisher.web.backlog import Backlog
 from publisher.web.connection import HEADERS, Connection
 from shared.event import BadPositionError, Position
-from shared.sse import encode_retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _KINDS = frozenset({"post", "update", "delete", "reset", "clock"})
 _NO_POSITION = Position("0", 0)
-_RETRY = encode_retry(RETRY_MS)
 
 
 class Stream:
@@ -54,7 +53,7 @@ class Stream:
         self._fanout.counts.resumes[way] += 1
         self._fanout.enter(reader)
         connection.driver = reader
-        if self._fanout.offer(reader, connection.form.of(_RETRY), 0):
+        if self._fanout.offer(reader, connection.form.briefly(GREETING), 0):
             self._fanout.place(reader)
         return connection.answer()
 
