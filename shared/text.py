@@ -184,10 +184,11 @@ def html_text(html: str, *, figures: bool = False) -> str:
 
     Captions are left out unless ``figures`` is true, and so is the line with which a replay names the story time.
     """
-    if not clean_text(html).strip():
+    html = clean_text(html)
+    if not html.strip():
         return ""
     blocks: list[list[str]] = [[]]
-    _gather(lxml.html.fragment_fromstring(clean_text(html), create_parent="div"), blocks, figures=figures)
+    _gather(lxml.html.fragment_fromstring(html, create_parent="div"), blocks, figures=figures)
     lines = (_fold("".join(block)) for block in blocks)
     return "\n\n".join(line for line in lines if line)
 

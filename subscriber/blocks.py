@@ -29,29 +29,34 @@ class Block:
         return self.mark[:1] == "•" or self.mark[:1].isdigit()
 
 
+_Open = tuple[Block, list[str]]
+"""A block, and the pieces of its text that came so far."""
+
+
 def blocks(html: str, *, captions: bool = True) -> list[Block]:
     """Take a body apart into blocks of plain text. ``captions``: those of its figures, too."""
     if not html.strip():
         return []
-    found = [Block("")]
+    found: list[_Open] = [(Block(""), [])]
     _walk(lxml.html.fragment_fromstring(html, create_parent="div"), found, Block(""), captions=captions)
-    for block in found:
+    for block, words in found:
+        block.text = "".join(words)
         if block.style != "code":
             lines = (_SPACES.sub(" ", line).strip() for line in block.text.split("\n"))
             block.text = "\n".join(line for line in lines if line)
-    return [block for block in found if block.text.strip()]
+    return [block for block, _ in found if block.text.strip()]
 
 
-def _walk(element: lxml.html.HtmlElement, found: list[Block], within: Block, *, captions: bool) -> None:
+def _walk(element: lxml.html.HtmlElement, found: list[_Open], within: Block, *, captions: bool) -> None:
     tag = element.tag if isinstance(element.tag, str) else ""
     inner = _inner(tag, within)
     if inner is not None:
-        found.append(Block("", inner.indent, inner.style, inner.mark))
+        found.append((inner, []))
     hidden = not tag or element.get("class") == STORY_TIME_CLASS or (tag == "figure" and not captions)
     if not hidden:
         context = inner or within
-        found[-1].text += "\n" if tag == "br" else ""
-        found[-1].text += _words(element.text, context)
+        found[-1][1].append("\n" if tag == "br" else "")
+        found[-1][1].append(_words(element.text, context))
         start = element.get("start") or ""
         number = int(start) if _NUMBER.fullmatch(start) else 1
         for child in element:
@@ -60,10 +65,10 @@ def _walk(element: lxml.html.HtmlElement, found: list[Block], within: Block, *, 
             _walk(child, found, Block("", context.indent, context.style, mark), captions=captions)
             number += item
     if inner is not None:
-        found.append(Block("", within.indent, within.style))
+        found.append((Block("", within.indent, within.style), []))
     elif tag in {"td", "th"} and element.getnext() is not None:
-        found[-1].text += " | "
-    found[-1].text += _words(element.tail, within)
+        found[-1][1].append(" | ")
+    found[-1][1].append(_words(element.tail, within))
 
 
 def _inner(tag: str, within: Block) -> Block | None:

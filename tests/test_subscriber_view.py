@@ -4,6 +4,7 @@ import io
 import re
 
 import pytest
+from growing import assert_linear
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -101,6 +102,14 @@ def test_a_post_that_nobody_dated_is_not_given_a_date():
 @pytest.mark.parametrize("start", ["", "-3", "x", "٣", "9" * 5000])
 def test_a_list_that_begins_nowhere_begins_at_one(start):
     assert [block.mark for block in blocks(f'<ol start="{start}"><li>a</li><li>b</li></ol>')] == ["1. ", "2. "]
+
+
+def test_a_long_paragraph_takes_time_in_proportion():
+    def reading(size):
+        html = "<p>" + ("<b>She</b>" + " is afloat" * 15) * size + "</p>"
+        return lambda: blocks(html)
+
+    assert_linear(reading, 3_000)
 
 
 def test_lists_keep_their_numbers_and_tables_their_cells():
