@@ -40,6 +40,8 @@ logger = logging.getLogger(__name__)
 _KINDS: tuple[Kind, ...] = ("post", "update", "delete", "reset", "clock")
 SLICE = 100
 """Events read from the log and encoded without a pause."""
+SLICE_BYTES = 1024 * 1024
+"""The same where they are large: about 10 ms."""
 PRESSED = 25
 """Events pressed without a pause: a burst holds the loop for about 5 ms, and readers are written to meanwhile."""
 RETRY_SECONDS = 5.0
@@ -216,7 +218,12 @@ class Press:
         reset = self.shelf.last_reset
         if not whole or (reset is not None and reset[0] > cursor):
             return []
-        frames = [self.framing.frame(logged, was_unknown=True) for logged in page if logged.seq <= self.shelf.head]
+        frames, size = [], 0
+        for logged in page:
+            if logged.seq > self.shelf.head or size >= SLICE_BYTES:
+                break
+            frames.append(self.framing.frame(logged, was_unknown=True))
+            size += len(frames[-1].body)
         standing = self._frames.standing(cursor, frames[-1].seq if frames else cursor)
         for frame in frames:
             if frame.tags is not None and frame.seq not in standing:

@@ -116,8 +116,8 @@ async def test_lines_are_the_same_events_not_decoded(log):
     assert [line.seq for line in await log.lines(0)] == [one.seq for one in logged[3:]]
 
 
-async def test_lines_that_are_large_come_a_few_at_once(log, monkeypatch):
-    monkeypatch.setattr("publisher.log.contract.LINES_BYTES", 2_500)
+async def test_events_that_are_large_come_a_few_at_once(url, log, monkeypatch):
+    monkeypatch.setattr("publisher.log.contract.READ_BYTES", 2_500)
     posts = [PostEvent(post=make_post(f"p{n}", content_html=f"<p>{'x' * 1_000}</p>")) for n in range(7)]
     logged = await log.append([Draft(f"k{n}", NOW, post) for n, post in enumerate(posts)])
     found = []
@@ -125,6 +125,10 @@ async def test_lines_that_are_large_come_a_few_at_once(log, monkeypatch):
         assert len(lines) <= 2
         found += [line.seq for line in lines]
     assert found == [one.seq for one in logged]
+    read = await log.read(0)
+    assert read == logged[: len(read)]
+    assert len(read) <= 2 or url == "memory:"  # where all are at hand already
+    assert await collect(log, 0, len(logged)) == logged
 
 
 async def test_reading_is_paged(log):

@@ -133,6 +133,21 @@ async def test_what_was_withdrawn_while_the_server_was_down_is_kept_for_nobody(t
     life.library.close()
 
 
+async def test_a_history_of_large_posts_is_encoded_a_few_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("publisher.press.SLICE_BYTES", 1_000)
+    life = Life(str(tmp_path / "library"))
+    await life.open()
+    for slug in "abcdefgh":
+        await life.step("post", slug)
+    life.channel.press._frames.forget(life.head)
+    found = []
+    while frames := await life.channel.press.frames_after(found[-1] if found else 0, 1):
+        assert len(frames) < 8
+        found += [frame.seq for frame in frames]
+    assert found == list(range(1, 9))
+    life.library.close()
+
+
 @settings(max_examples=40, deadline=None)
 @given(STEPS)
 def test_documents_and_stream_tell_the_same_story(tmp_path_factory, steps):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar
 
 from shared.errors import NewsreelError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
     from datetime import datetime
 
     from shared.event import Event, Logged
 
+T = TypeVar("T")
 Kind = Literal["post", "update", "delete", "reset", "clock"]
 
 
@@ -45,17 +46,17 @@ class Line(NamedTuple):
     event: str
 
 
-LINES_BYTES = 8 * 1024 * 1024
-"""Characters of lines that are read at once, about."""
+READ_BYTES = 8 * 1024 * 1024
+"""Characters of events that are read at once, about."""
 
 
-def enough(lines: Iterable[Line]) -> list[Line]:
-    """Take as many lines as hold ``LINES_BYTES``, or all."""
+def enough(found: Iterable[T], length: Callable[[T], int]) -> list[T]:
+    """Take as many events as hold ``READ_BYTES``, or all; ``length`` tells how many characters one has."""
     size, taken = 0, []
-    for line in lines:
-        taken.append(line)
-        size += len(line.event)
-        if size >= LINES_BYTES:
+    for one in found:
+        taken.append(one)
+        size += length(one)
+        if size >= READ_BYTES:
             break
     return taken
 
@@ -98,13 +99,16 @@ class EventLog(Protocol):
         ...
 
     async def read(self, after: int, limit: int = 500) -> list[Logged]:
-        """Give up to ``limit`` events with a sequence number above ``after``, in order; empty at the head."""
+        """Give up to ``limit`` events with a sequence number above ``after``, in order; empty at the head.
+
+        Fewer where they are large, as ``enough`` has it.
+        """
         ...
 
     async def lines(self, after: int, limit: int = 500) -> list[Line]:
         """Give the same events as ``read``, not decoded: decoding and cleaning take ten times as long as reading.
 
-        Fewer where they are large, as ``enough`` has it: who files a log asks for thousands at once.
+        Who files a log asks for thousands at once.
         """
         ...
 

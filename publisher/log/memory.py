@@ -92,10 +92,11 @@ class MemoryLog:
 
     async def lines(self, after: int, limit: int = 500) -> list[Line]:
         """Give the same events, encoded."""
-        return enough(
+        lines = (
             Line(logged.seq, logged.released_at.isoformat(), encode_event(logged.event).decode())
             for logged in await self.read(after, limit)
         )
+        return enough(lines, lambda line: len(line.event))
 
     async def tail(self, after: int) -> AsyncGenerator[list[Logged], None]:
         """Give what follows ``after`` in batches, and wait for more; ends when the store is closed."""

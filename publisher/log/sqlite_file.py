@@ -82,6 +82,10 @@ DELETE FROM event WHERE channel = :id AND seq <= :upto
 """
 
 
+Row = tuple[int, str, str, str]
+"""An event as the statements that read give it: its sequence number, key, release time, and what it says."""
+
+
 class BrokenLogError(LogError):
     """The medium failed in a way that leaves in doubt what it holds: nothing more may be written."""
 
@@ -249,15 +253,17 @@ class LogFile:
 
     def read(self, channel: str, after: int, limit: int) -> list[Logged]:
         """Give up to ``limit`` events above ``after``, in order, none that was pruned."""
-        rows = self._connection.execute(_READ, {"channel": channel, "after": after, "limit": limit}).fetchall()
-        return [self._logged(row) for row in rows]
+        return [self._logged(row) for row in self._rows(channel, after, limit)]
 
     def lines(self, channel: str, after: int, limit: int) -> list[Line]:
         """Give the same, not decoded."""
-        rows = self._connection.execute(_READ, {"channel": channel, "after": after, "limit": limit})
-        lines = enough(Line(seq, released_at, event) for seq, _, released_at, event in rows)
-        rows.close()
-        return lines
+        return [Line(seq, released, event) for seq, _, released, event in self._rows(channel, after, limit)]
+
+    def _rows(self, channel: str, after: int, limit: int) -> list[Row]:
+        found = self._connection.execute(_READ, {"channel": channel, "after": after, "limit": limit})
+        rows: list[Row] = enough(found, lambda row: len(row[3]))
+        found.close()
+        return rows
 
     def latest(self, channel: str, kinds: Sequence[Kind]) -> Logged | None:
         """Give the newest event of one of ``kinds``."""
@@ -279,7 +285,7 @@ class LogFile:
         """Give a number that changes when *another* connection has committed; costs microseconds."""
         return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
 
-    def _logged(self, row: tuple[int, str, str, str]) -> Logged:
+    def _logged(self, row: Row) -> Logged:
         seq, key, released, text = row
         try:
             return Logged(Position(self.epoch, seq), key, datetime.fromisoformat(released), decode_event(text))
