@@ -20,13 +20,14 @@ from hypothesis import strategies as st
 from making import make_post
 from patience import PATIENCE, soon
 
-from publisher.log import sqlite_file
+from publisher.log import sqlite_opening
 from publisher.log.contract import Draft, LogError, StaleAppendError
 from publisher.log.memory import MemoryStore
 from publisher.log.news import Recent
 from publisher.log.opening import open_store
 from publisher.log.sqlite import PRUNE_EVENTS, SqliteStore
-from publisher.log.sqlite_file import BrokenLogError, LogFile
+from publisher.log.sqlite_file import LogFile
+from publisher.log.sqlite_opening import BrokenLogError
 from shared.errors import UsageError
 from shared.event import ClockEvent, DeleteEvent, Logged, Position, PostEvent, ResetEvent, UpdateEvent, decode_event
 
@@ -671,7 +672,7 @@ async def test_a_full_disk_passes(path):
 
 
 async def test_a_log_that_another_process_holds_is_not_broken(path, monkeypatch):
-    monkeypatch.setattr(sqlite_file, "BUSY_SECONDS", 0.01)
+    monkeypatch.setattr(sqlite_opening, "BUSY_SECONDS", 0.01)
     store = await SqliteStore.open(path)
     log = store.channel("harbour")
     holder = sqlite3.connect(path, isolation_level=None)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from publisher.database import Database, primary_code
 from publisher.log.contract import Line, LogError, StaleAppendError, enough
 from publisher.log.epoch import draw_epoch
+from publisher.log.sqlite_opening import LOG, connect, explain
 from publisher.log.withdrawal import key_ranges, withdrawn_by, wordless
 from shared.event import Logged, Position, decode_event, encode_event
 
@@ -25,29 +25,9 @@ if TYPE_CHECKING:
 
     from publisher.log.contract import Draft, Kind
 
-BUSY_SECONDS = 10.0
-"""How long to wait for another process that writes to the same file; its commits take milliseconds."""
 WIPE_MILLISECONDS = 50
 """How long to wait for who reads the write-ahead log before it is wiped; appends wait meanwhile."""
 
-_PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL}  # what may be over at the next append; all else is for good
-
-_TABLES = (
-    "CREATE TABLE meta (epoch TEXT NOT NULL)",
-    "CREATE TABLE channel (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, pruned INTEGER NOT NULL DEFAULT 0)",
-    """CREATE TABLE event (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT,
-        channel INTEGER NOT NULL REFERENCES channel (id),
-        key TEXT NOT NULL,
-        kind TEXT NOT NULL,
-        released_at TEXT NOT NULL,
-        event TEXT NOT NULL,
-        UNIQUE (channel, key)
-    )""",
-    "CREATE INDEX event_by_seq ON event (channel, seq)",
-    "CREATE INDEX event_by_kind ON event (channel, kind, seq)",
-)
-LOG = Database("log", 0x6E726C67, 1, _TABLES)  # "nrlg"
 _READ = """
 SELECT seq, key, released_at, event FROM event
 WHERE channel = (SELECT id FROM channel WHERE name = :channel)
@@ -86,10 +66,6 @@ Row = tuple[int, str, str, str]
 """An event as the statements that read give it: its sequence number, key, release time, and what it says."""
 
 
-class BrokenLogError(LogError):
-    """The medium failed in a way that leaves in doubt what it holds: nothing more may be written."""
-
-
 @dataclass(frozen=True, slots=True)
 class Written:
     """What became of a group: ``logged`` answers the drafts, ``fresh`` are those that are new, after ``before``."""
@@ -121,7 +97,7 @@ class LogFile:
             UsageError: the file is something else, or of a newer newsreel.
             LogError: the file cannot be opened.
         """
-        file = cls(path, _connect(path))
+        file = cls(path, connect(path))
         try:
             with file.told("opened"):
                 if not LOG.stands(file._connection, path):
@@ -142,7 +118,7 @@ class LogFile:
 
     def reader(self) -> LogFile:
         """Open a second connection to the same log, which cannot write."""
-        file = LogFile(self.path, _connect(self.path))
+        file = LogFile(self.path, connect(self.path))
         file.epoch = self.epoch
         file._connection.execute("PRAGMA query_only = ON")
         return file
@@ -225,12 +201,13 @@ class LogFile:
         is ``secure_delete``'s doing.
         """
         if self.lingering:
+            (patience,) = self._connection.execute("PRAGMA busy_timeout").fetchone()
             self._connection.execute(f"PRAGMA busy_timeout = {WIPE_MILLISECONDS}")
             try:
                 (busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
                 self.lingering = bool(busy)
             finally:
-                self._connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
+                self._connection.execute(f"PRAGMA busy_timeout = {patience}")
 
     def prune(self, channel: str, upto: int, limit: int) -> bool:
         """Forget up to ``limit`` events; True if there may be more to forget."""
@@ -301,17 +278,3 @@ class LogFile:
             yield
         except sqlite3.Error as error:
             raise explain(self.path, error, what) from error
-
-
-def explain(path: Path, error: Exception, what: str) -> LogError:
-    """Say in one line what failed, where, and how to mend it; BrokenLogError where nothing more may be written."""
-    kind = LogError if primary_code(error) in _PASSING else BrokenLogError
-    safe = "check the disk and the file, then start again: what was acknowledged is safe"
-    return kind(LOG.explained(path, what, error, safe))
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    try:
-        return sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    except sqlite3.Error as error:
-        raise explain(path, error, "opened") from error

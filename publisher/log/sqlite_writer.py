@@ -17,7 +17,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from publisher.log.sqlite_file import BrokenLogError, explain
+from publisher.log.sqlite_opening import BrokenLogError, explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from publisher.channel import Channel
     from publisher.library import Filed, History
-    from publisher.library.history import Timeline
+    from publisher.library.timeline import Timeline
     from publisher.scene import Billing
     from shared.post import Author
 
