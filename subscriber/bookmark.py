@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 
 _APPLICATION = 0x6E72626D  # "nrbm", in the header of the file
 _VERSION = 1
+_MENDS = {
+    sqlite3.SQLITE_BUSY: "close the other program that uses it",
+    sqlite3.SQLITE_FULL: "free space on its disk, and start again: nothing is lost",
+    sqlite3.SQLITE_CANTOPEN: "see that its folder exists and may be written to",
+    sqlite3.SQLITE_READONLY: "see that the file and its folder may be written to",
+}
 _SCHEMA = f"""
 BEGIN;
 CREATE TABLE followed (url TEXT PRIMARY KEY, position TEXT NOT NULL) WITHOUT ROWID;
@@ -261,9 +267,6 @@ class Bookmark:
         try:
             yield
         except (sqlite3.Error, ValueError) as error:
-            mend = (
-                "close the other program that uses it"
-                if "locked" in str(error)
-                else "name another, or delete it if it is newsreel's"
-            )
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # https://www.sqlite.org/rescode.html
+            mend = _MENDS.get(code, "name another, or delete it if it is newsreel's")
             raise BookmarkError(f"the state file {self._name} cannot be used: {error}; {mend}") from None

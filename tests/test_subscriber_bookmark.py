@@ -122,5 +122,18 @@ def test_pages_damaged_in_the_middle_are_one_clear_line(tmp_path):
 
 
 def test_a_directory_that_is_not_there_is_one_clear_line(tmp_path):
-    with pytest.raises(BookmarkError, match="cannot be used"):
+    with pytest.raises(BookmarkError, match="see that its folder exists"):
         Bookmark(tmp_path / "missing" / "state", URL)
+
+
+def test_a_full_disk_does_not_have_the_file_deleted(tmp_path):
+    path = tmp_path / "state"
+    with Bookmark(path, URL) as bookmark:
+        bookmark.expect([coming("post", "a", "1")], "k-1")
+        drain(bookmark)
+        (pages,) = bookmark._file.execute("PRAGMA page_count").fetchone()
+        bookmark._file.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(BookmarkError, match="disk is full; free space on its disk"):
+            bookmark.expect([coming("post", f"post-{number}", "d") for number in range(500)], "k-2")
+    with Bookmark(path, URL) as bookmark:
+        assert bookmark.position == "k-1" and list(bookmark.digests()) == ["a"]
