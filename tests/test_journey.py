@@ -359,7 +359,9 @@ def test_interrupted():
 def test_what_is_no_http_makes_no_noise():
     with publishing("replay", EXAMPLES / "moon-landing.txt") as publisher:
         for nonsense in ("\x16\x03\x01\x02\x00\x01", "GET / HTTP/9.9\r\n\r\n", "GET / HTTP/1.1\r\nBad Header\r\n\r\n"):
-            assert "400 Bad Request" in raw(publisher.port, nonsense)
+            head, _, body = raw(publisher.port, nonsense).partition("\r\n\r\n")
+            assert "400 Bad Request" in head and "application/problem+json" in head
+            assert json.loads(body)["status"] == 400
         assert publisher.stop() == 0
         assert publisher.complaints == ""
 

@@ -14,14 +14,16 @@ import time
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal
 
 from aiohttp import hdrs, web
 
 from publisher.measures import tally
 from publisher.web.addresses import counted_as, is_among
-from publisher.web.problems import SERVER, again
+from publisher.web.problems import SERVER, again, problem
 from shared.post import encode_json
+from shared.text import clean_line
 from shared.wire import PROBLEM
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ BUSY_SECONDS = 1.0
 """How long after it last sent or took something a connection has not to go for another one."""
 WAITING_BYTES = 16 * 1024
 """Of an answer this much waits for the kernel to take it; who writes waits for less before there is more."""
+MOST_TOLD = 200
+"""Characters that are told of what is no HTTP: its beginning, and where it goes wrong."""
 _SWEEP_SECONDS = 1.0
 _ENDING_SECONDS = 0.005
 
@@ -220,9 +224,12 @@ class Client(web.RequestHandler):
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
-        """Answer what is no HTTP as aiohttp does."""
-        response = super().handle_error(request, status, exc, message)
+        """Answer what is no HTTP, as all that goes wrong, with a problem document; what it says is aiohttp's."""
+        told = super().handle_error(request, status, exc, message)
+        words = clean_line(told.text or "") if isinstance(told, web.Response) else ""
+        response = problem(request, status, HTTPStatus(status).phrase, words[:MOST_TOLD] or None)
         response.headers[hdrs.SERVER] = SERVER
+        response.force_close()
         return response
 
     def resume_writing(self) -> None:

@@ -73,7 +73,7 @@ def again() -> str:
 
 
 def problem(
-    request: web.Request, status: int, title: str, detail: str | None, headers: Mapping[str, str] | None = None
+    request: web.BaseRequest, status: int, title: str, detail: str | None, headers: Mapping[str, str] | None = None
 ) -> web.Response:
     """Make a problem document of type ``about:blank``: the status says which problem it is, ``detail`` the rest.
 
@@ -100,7 +100,7 @@ def problem(
     )
 
 
-def _root(request: web.Request) -> str:
+def _root(request: web.BaseRequest) -> str:
     """Lead from the address that was asked for to the list of channels, under whatever path a proxy has put both."""
     return "../" * (request.raw_path.partition("?")[0].count("/") - 1) or "./"
 
