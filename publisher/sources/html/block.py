@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import lxml.html
 
-from publisher.sources.html.labels import classes, instant_of, is_edit_label, label_of
+from publisher.sources.html.labels import HEADINGS, classes, instant_of, is_edit_label, label_of
 from publisher.sources.html.mending import Mending, is_bare
 from publisher.sources.html.moments import Instant, read_clock, read_instant
 from publisher.sources.html.update import Update
 from publisher.sources.html.values import authors_of
 from publisher.sources.html.words import UNSEEN
 from publisher.sources.transcript.furniture import is_event_minute, label_kind
+from publisher.sources.transcript.tokens import PAGE_LABEL
 from shared.text import clean_line
 
 if TYPE_CHECKING:
@@ -25,12 +26,9 @@ if TYPE_CHECKING:
     from publisher.sources.transcript.stamps import Stamp
     from shared.post import Author
 
-HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
-
 _TIME_ATTRIBUTE = re.compile(r"data-.*(?:time|date|published|posted).*|datetime|timestamp")
 _EDIT_ATTRIBUTE = re.compile(r".*(?:updat|modif|edit|sort).*")
 _TIME_CLASS = re.compile(r"(?:.*[-_])?(?:time(?:stamp)?|date|clock|(?:uhr)?zeit|heure|hora|tijd)", re.IGNORECASE)
-_SAYS_WHEN = re.compile(r"\A(?:(?:first )?(?:posted|published))?(?: ?at\b)?:? ?", re.IGNORECASE)
 _HEADLINE_CLASS = re.compile(r"(?:.*[-_])?(?:headline|title|heading)", re.IGNORECASE)
 _BYLINE_CLASS = re.compile(
     r"(?:.*[-_])?(?:byline|authors?|contributors?|display-?name|user-?name)(?:[-_]+name)?", re.IGNORECASE
@@ -49,7 +47,6 @@ _KEY_ATTRIBUTES = (
     "id", "data-id", "data-post-id", "data-block-id", "data-update-id", "data-entry-id", "data-liveblog-post-id",
     "data-card-id", "name",
 )  # fmt: skip
-_BLOCKS = (*HEADINGS, "p", "div", "ul", "ol", "li", "table", "blockquote", "figure", "pre", "section", "article", "dl")
 _PROSE = ("p", "li", "blockquote")
 _TOLD = (*HEADINGS, *_PROSE, "div", "span", "a")
 _SMALL = {"span", "div", "p", "a", "strong", "b", "em", "small", "li"}
@@ -200,7 +197,11 @@ def spoken_time(element: HtmlElement) -> Instant | Stamp | None:
     for name, value in element.items():
         if _TIME_ATTRIBUTE.fullmatch(name) and (instant := read_instant(value)) and label_of(element) is not None:
             return instant
-    text = _SAYS_WHEN.sub("", clean_line(element.text_content())[:_LONGEST_TIME], count=1)
+    text = clean_line(element.text_content())[:_LONGEST_TIME]
+    label = PAGE_LABEL.match(text)
+    if label and label["update"]:
+        return None
+    text = text[label.end() if label else 0 :].removeprefix("at ")
     found = read_instant(text) or read_clock(text)
     return found if found and label_of(element) is not None else None
 

@@ -11,8 +11,8 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from publisher.sources.html.block import HEADINGS, bare_key, keys_of, moments_in, read_block, spoken_time, spoken_times
-from publisher.sources.html.labels import classes, instant_of, is_edit_label, label_of
+from publisher.sources.html.block import bare_key, keys_of, moments_in, read_block, spoken_time, spoken_times
+from publisher.sources.html.labels import HEADINGS, classes, instant_of, is_edit_label, label_of
 from publisher.sources.html.words import UNSEEN
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from shared.text import clean_line
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
+HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _LABEL_WORDS = {"ago", "am", "at", "first", "last", "live", "min", "on", "pm", "time", "uhr", "um"}
 """Beside those of ``PAGE_LABEL``."""
 _WORD = re.compile(r"[^\W\d_]+")
@@ -35,7 +36,7 @@ def label_of(time: HtmlElement) -> HtmlElement | None:
         if text is None or above.tag in _STRUCTURE or not _is_label(text.replace(own, " ", 1)):
             in_prose = above.tag in {"p", "blockquote", "em", "strong", "b", "i", "a", "figcaption", "q"}
             return None if in_prose else label
-        if any(True for _ in above.iter("h1", "h2", "h3", "h4", "h5", "h6", "img", "p")) and above.tag != "p":
+        if any(True for _ in above.iter(*HEADINGS, "img", "p")) and above.tag != "p":
             return label
         label = above
     return label

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from publisher.sources.html.labels import classes
+from publisher.sources.html.labels import HEADINGS, classes
 from publisher.sources.html.values import media_type
 from publisher.sources.transcript.captions import part_sure_credit
 from shared.post import Attachment, Image
@@ -25,10 +25,7 @@ _LINKS = ("data-src", "data-original", "data-lazy-src", "src")
 """Where pages keep the address of a picture that is loaded late; the true one first."""
 _WIDTH = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)[wx]", re.ASCII)
 _FULL_WITHOUT_WORDS = {"br", "hr", "img", "td", "th"}
-_BLOCKS = (
-    "h1", "h2", "h3", "h4", "h5", "h6", "p", "div", "ul", "ol", "li", "table", "blockquote", "figure", "pre", "section",
-    "article", "dl",
-)  # fmt: skip
+_BLOCKS = (*HEADINGS, "p", "div", "ul", "ol", "li", "table", "blockquote", "figure", "pre", "section", "article", "dl")
 _BOXES = ("div", "section", "article", "header", "center", "address", "aside")
 
 
