@@ -113,6 +113,8 @@ def readings(draw):
     told = []
     for slug in draw(st.lists(SLUGS, min_size=1, max_size=3, unique=True)):
         at = draw(TIMES)
+        if draw(st.booleans()):  # what was told of it before is not in the source
+            told.append(DeleteEvent(id=slug, story_time=at - timedelta(minutes=9)))
         post = draw(posts(slug, at, modified=draw(st.none() | st.just(at + timedelta(minutes=3)))))
         told.append(PostEvent(post=post))
         if draw(st.booleans()):

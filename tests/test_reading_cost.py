@@ -133,10 +133,12 @@ def test_the_cost_of_updates_grows_with_their_number(extra):
 
 ITEM = "<item><title>T {0}</title><pubDate>Sun, 03 Mar 2024 12:00:00 GMT</pubDate><description>D</description></item>"
 LINE = '{{"id": "{0}", "date_published": "2024-03-03T12:00:00Z", "title": "T", "content_text": "B"}}\n'
+GONE = '{{"event": "delete", "data": {{"id": "{0}"}}}}\n'
 NOTE = "---\nid: p{0}\ndate: 2024-03-03T12:00:00Z\n---\n\n# T {0}\n\nText.\n\n"
 LISTS = {
     "rss": lambda n: f"<rss version='2.0'><channel>{''.join(map(ITEM.format, range(n)))}</channel></rss>",
     "json-lines": lambda n: "".join(map(LINE.format, range(n))),
+    "deletions": lambda n: LINE.format("a") + "".join(map(GONE.format, range(20 * n))),
     "markdown": lambda n: "".join(map(NOTE.format, range(n))),
 }
 

@@ -113,6 +113,18 @@ def test_two_ids_that_come_to_one_slug_are_deleted_once():
     assert [(one.line, one.why) for one in reading.dropped] == [(3, "repeated")]
 
 
+def test_a_deletion_from_before_a_recording_began_hides_no_later_one():
+    post = making.make_post("a", 10)
+    gone = [
+        {"id": "a", "_newsreel": {"story_time": (post.story_time + timedelta(minutes=n)).isoformat()}} for n in (-9, 9)
+    ]
+    lines = [("delete", gone[0]), ("post", post.to_dict()), ("post", post.to_dict()), ("delete", gone[1])]
+    reading = reading_of("\n".join(json.dumps({"event": event, "data": data}) for event, data in lines))
+    assert [told.event.kind for told in reading.told] == ["delete", "post", "delete"]
+    assert [told.event for told in reading_of(write(reading)).told] == [told.event for told in reading.told]
+    assert [(one.line, one.why) for one in reading.dropped] == [(3, "repeated")]
+
+
 def test_the_titles_replay_label_is_taken_off_and_nobodys_name_is_no_author():
     [case] = [case for case in CASES if case.stem == "recording-of-a-replay"]
     header = read(case.read_bytes(), case.name).header

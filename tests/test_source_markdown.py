@@ -58,7 +58,8 @@ def test_changes_and_deletions_stand_under_headings_of_their_own():
 @given(telling.readings())
 def test_what_is_written_reads_back_the_same_but_for_white_space_nobody_sees(reading):
     back = read(write(reading).encode(), "x.md")
-    assert back.format == "markdown" and back.doubts == () and back.dropped == ()
+    assert (back.format, back.dropped) == ("markdown", ())
+    assert {doubt.code for doubt in back.doubts} <= {"no-such-post"}, "deletions of posts from before"
     wanted = [_normal(told.event) for told in reading.told]
     assert [told.event for told in back.told] == wanted
     assert [encode_event(told.event) for told in back.told] == [encode_event(event) for event in wanted]
@@ -152,6 +153,27 @@ def test_offsets_that_no_document_can_write_become_utc():
     reading = read(json.dumps(ferry).encode(), "x.jsonl")
     assert f"{reading.posts[0].story_time}" == "1900-05-05 09:40:28+00:00"
     assert read(write(reading).encode(), "x.md").posts == reading.posts
+
+
+def test_a_deletion_without_its_post_stands_for_itself_whatever_comes_under_its_id_later():
+    gone, told = "## 2024-05-05T1{}:00Z {{#a .delete}}\n\n", "## 2024-05-05T1{}:00Z A {{#a{}}}\n\nNew.\n\n"
+    reading = reading_of(gone.format(0) + told.format(2, "") + gone.format(3))
+    assert [(t.event.kind, f"{t.event.story_time:%H}") for t in reading.told] == [
+        ("delete", "10"), ("post", "12"), ("delete", "13"),
+    ]  # fmt: skip
+    assert [(d.code, d.line) for d in reading.doubts] == [("no-such-post", 1)]
+    assert [t.event for t in read(write(reading).encode(), "x.md").told] == [t.event for t in reading.told]
+    reading = reading_of(HEADING + gone.format(0) + gone.format(1) + told.format(2, " .update"))
+    assert [(t.event.kind, f"{t.event.story_time:%H}") for t in reading.told] == [
+        ("post", "10"), ("delete", "10"), ("post", "12"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("clock", "at"), [("1:02", "01:02:00"), ("1:02:03", "01:02:03"), ("1:02:03.5", "01:02:03.500000")]
+)
+def test_clocks_may_have_one_digit_seconds_and_parts_of_them(clock, at):
+    assert reading_of(f"## 2024-05-05T{clock}Z Fine\n").posts[0].story_time.time().isoformat() == at
 
 
 def test_clocks_around_midnight_may_stand_out_of_order():

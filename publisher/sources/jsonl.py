@@ -43,13 +43,13 @@ _CLEARING = {"seek", "loop"}
 
 @dataclass(slots=True)
 class _Version:
-    """One version of a post, or its end (``post`` is None)."""
+    """One version of a post, or its end (``post`` is None), and when that was."""
 
     given: str
     line: int
     post: Post | None
+    at: datetime
     is_first: bool = False
-    at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -60,6 +60,8 @@ class _Lines:
     latest: dict[str, Post] = field(default_factory=dict)
     last: dict[str, datetime] = field(default_factory=dict)
     """When each post was told or changed last."""
+    newest: datetime | None = None
+    """When something was told, changed or deleted last."""
     gone: dict[str, datetime] = field(default_factory=dict)
     header: Header | None = None
     doubts: list[Doubt] = field(default_factory=list)
@@ -109,7 +111,8 @@ class _Lines:
         post = in_story_time(released, ours=False)
         given, before = post.id, self.latest.get(post.id)
         if before is None:
-            self.versions.append(_Version(given, number, post, is_first=True))
+            self.gone.pop(given, None)  # before it was told, which is no end of what is told now
+            self._note(_Version(given, number, post, _changed(post), is_first=True))
             self.last[given] = post.story_time
         elif given in self.again:
             return "repeated"
@@ -133,7 +136,7 @@ class _Lines:
         """Note a later version of a post and number it; ``at`` is never before the version that it follows."""
         facts = post.newsreel.model_copy(update={"revision": max(post.revision, before.revision + 1)})
         post = post.model_copy(update={"newsreel": facts, "date_modified": at})
-        self.versions.append(_Version(post.id, number, post))
+        self._note(_Version(post.id, number, post, at))
         self.last[post.id] = at
         return post
 
@@ -147,8 +150,7 @@ class _Lines:
         at = deletion.newsreel.story_time
         if at is None:
             # Found missing by a look at the window, after all that was told before.
-            known = [v.at or (v.post and _changed(v.post)) for v in self.versions]
-            at = max((time for time in known if time), default=None)
+            at = self.newest
             if at is None:
                 self.doubts.append(Doubt("deletion-time", f"nothing says when {given[:80]!r} was deleted", number))
                 return "deletion-time"
@@ -156,8 +158,12 @@ class _Lines:
         if given in self.latest:
             at = max(at, self.last[given])  # the lines tell what came last
         self.gone[given] = at
-        self.versions.append(_Version(given, number, None, at=at))
+        self._note(_Version(given, number, None, at))
         return None
+
+    def _note(self, version: _Version) -> None:
+        self.versions.append(version)
+        self.newest = max(self.newest or version.at, version.at)
 
 
 def fits(text: str) -> bool:
@@ -272,12 +278,15 @@ def _tell(firsts: list[_Version], lines: _Lines, options: Options, name: str) ->
     gone: set[str] = set()
     for version in lines.versions:
         known_id = names.get(version.given) or kept(version.given)
-        if version.is_first or known_id is None:
+        if known_id is None:
+            continue
+        if version.is_first:
+            gone.discard(known_id)
             continue
         if version.post:
             event = UpdateEvent(post=as_told(version.post, known_id, begun[version.given]))
             gone.discard(known_id)
-        elif version.at and known_id not in gone:
+        elif known_id not in gone:
             event = DeleteEvent(id=known_id, story_time=version.at)
             gone.add(known_id)
         else:  # another id that comes to the same

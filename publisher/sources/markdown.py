@@ -212,12 +212,13 @@ def _seconds(part: Part) -> float:
 
 
 def _moment(part: Part, day: str, zone: tzinfo | None, name: str) -> datetime:
-    clock = f"{part.clock or ''}"
+    clock = part.clock or ""
+    hour, _, rest = clock.partition(":")
     if not day:
         what = f"{clock} has no day; write it as in {_EXAMPLE}, or give --date"
         raise SourceError.at(name, part.line, what)
     try:
-        at = datetime.fromisoformat(f"{day}T{clock.zfill(5) if clock.count(':') == 1 else clock.zfill(8)}")
+        at = datetime.fromisoformat(f"{day}T{hour:0>2}:{rest}")
         offset = datetime.fromisoformat(f"2000-01-01T00:00{part.offset.upper()}").tzinfo if part.offset else None
     except ValueError:
         raise SourceError.at(name, part.line, f"{day} {clock} is no moment of the calendar") from None
@@ -233,21 +234,23 @@ def _tell(dated: list[_Dated], doubts: list[Doubt], options: Options, name: str)
     """Make the events: first versions are timed and named, then changes and deletions find their post by its id."""
     firsts: list[_Dated] = []
     later: list[_Dated] = []
+    orphaned: list[_Dated] = []
     known: set[str] = set()
     for one in dated:
         given = _given(one.part)
         is_change = bool(one.part.kinds & {"update", "delete"})
-        is_later = is_change and given in known and one.at is not None
-        if given in known and not is_later:
+        is_later = is_change and given != "" and given in known and one.at is not None
+        if given and given in known and not is_later:
             what = f"the id {given[:80]!r} is another post's; a new one was made. Is this an .update?"
             doubts.append(Doubt("repeated-id", what, one.part.line))
-        (later if is_later else firsts).append(one)
-        if given:
+        if is_later:
+            later.append(one)
+        elif "delete" in one.part.kinds:
+            orphaned.append(one)
+        else:
+            firsts.append(one)
             known.add(given)
         _question(one.part, doubts, orphaned=is_change and not is_later)
-    # A post that is gone may have left its file and no more than its deletion.
-    later += [one for one in firsts if "delete" in one.part.kinds and one.at is not None and kept(_given(one.part))]
-    firsts = [one for one in firsts if "delete" not in one.part.kinds]
     if not firsts:
         raise SourceError.at(name, dated[0].part.line, "there are changes and deletions, but no post")
     undated = next((one.part.line for one in firsts if one.at is None), None)
@@ -263,7 +266,20 @@ def _tell(dated: list[_Dated], doubts: list[Doubt], options: Options, name: str)
         names.setdefault(_given(one.part), post_id)
         latest[post_id] = named
         told.append(Told(PostEvent(post=named), one.part.line, one.source, _precision(one)))
-    return told + _what_became(later, names, latest, doubts)
+    return told + _buried(orphaned, doubts) + _what_became(later, names, latest, doubts)
+
+
+def _buried(orphaned: list[_Dated], doubts: list[Doubt]) -> list[Told]:
+    """Tell deletions of posts that are not in the file: these may have left it, and no more than that."""
+    told: dict[str, Told] = {}
+    for one in orphaned:
+        known_id = kept(_given(one.part))
+        if known_id in told:
+            doubts.append(_deleted_before(known_id, one))
+        elif known_id is not None and one.at is not None:
+            event = DeleteEvent(id=known_id, story_time=one.at)
+            told[known_id] = Told(event, one.part.line, one.source, _precision(one))
+    return [*told.values()]
 
 
 def _what_became(
@@ -279,10 +295,9 @@ def _what_became(
     """
     changes: list[tuple[datetime, str, _Dated]] = []
     for one in later:
-        known_id, at = names.get(_given(one.part)) or kept(_given(one.part)), one.at
-        if known_id is not None and at is not None:
-            # Edits are stamped a second before the post, at times.
-            changes.append((max(at, latest[known_id].story_time) if known_id in latest else at, known_id, one))
+        known_id = names[_given(one.part)]
+        if one.at is not None:  # edits are stamped a second before the post, at times
+            changes.append((max(one.at, latest[known_id].story_time), known_id, one))
     told: list[Told] = []
     gone: set[str] = set()
     for at, known_id, one in sorted(changes, key=lambda change: change[0]):
@@ -294,13 +309,17 @@ def _what_became(
             event = UpdateEvent(post=changed)
             gone.discard(known_id)
         elif known_id in gone:
-            what = f"{known_id[:80]!r} was deleted above: this deletion was left out"
-            doubts.append(Doubt("no-such-post", what, one.part.line))
+            doubts.append(_deleted_before(known_id, one))
             continue
         else:
             gone.add(known_id)
         told.append(Told(event, one.part.line, one.source, _precision(one)))
     return told
+
+
+def _deleted_before(post_id: str, one: _Dated) -> Doubt:
+    what = f"{post_id[:80]!r} was deleted above: this deletion was left out"
+    return Doubt("no-such-post", what, one.part.line)
 
 
 def _given(part: Part) -> str:
