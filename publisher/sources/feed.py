@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from publisher.sources.minting import as_told, kept, name_all
+from publisher.sources.firsts import First, tell_firsts
+from publisher.sources.minting import kept
 from publisher.sources.poured import split
-from publisher.sources.reading import Doubt, Dropped, Header, Reading, SourceError, TimeSource, Told
+from publisher.sources.reading import Doubt, Dropped, Header, Reading, SourceError, Told
 from publisher.sources.released import REPLAY_LABEL, in_story_time, is_shifted
-from publisher.sources.timing import fill, precision
+from publisher.sources.timing import precision
 from shared.event import DeleteEvent, PostEvent
 from shared.item import each
 from shared.post import Author, Image
@@ -45,16 +46,6 @@ _LOST_PICTURE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A post; the id that the feed gave it; when it appeared, None where the feed does not say; its line."""
-
-    post: Post
-    given: str
-    moment: datetime | None
-    line: int | None
-
-
 def fits(text: str) -> bool:
     """Tell whether ``text`` is a feed."""
     head = text[:_PROLOG].lstrip("\ufeff \t\r\n")
@@ -79,7 +70,7 @@ def read(text: str, name: str, options: Options) -> Reading:
     doubts = [Doubt("bad-item", line) for line in feed.doubts]
     dropped: list[Dropped] = []
     header = _header(feed)
-    found: list[_Found] = []
+    found: list[First] = []
     lines = _lines(text)
     for entry in _in_order(feed, options):
         line = lines.get(entry.post.id)
@@ -92,8 +83,8 @@ def read(text: str, name: str, options: Options) -> Reading:
             _account(poured, line, dropped, doubts, keep_intro=options.keep_summaries)
     if not found:
         raise SourceError.at(name, None, "the feed holds no posts; give one that does")
-    told, names = _tell(found, options, name)
-    told += _deletions(feed, told, names, doubts)
+    told, named = tell_firsts(found, options, name)
+    told += _deletions(feed, told, named, doubts)
     doubts += _compare(feed)
     return Reading(
         name=name,
@@ -165,9 +156,9 @@ def _header_of_item(header: Header, post: Post) -> Header:
     )
 
 
-def _one(entry: Entry, line: int | None, *, ours: bool) -> _Found:
+def _one(entry: Entry, line: int | None, *, ours: bool) -> First:
     post = in_story_time(entry.post, ours=ours)
-    return _Found(_pictured(post), post.id, post.story_time if entry.dated else None, line)
+    return First(_pictured(post), post.id, post.story_time if entry.dated else None, line)
 
 
 def _pictured(post: Post) -> Post:
@@ -196,12 +187,12 @@ def _caption(figure: re.Match[str]) -> Image:
     return Image(caption=html_text(figure[1]), credit=html_text(figure[2] or "") or None)
 
 
-def _several(poured: Poured, line: int | None, intro_at: datetime | None) -> list[_Found]:
+def _several(poured: Poured, line: int | None, intro_at: datetime | None) -> list[First]:
     """Give the posts of a live blog that is one item; with ``intro_at`` what stands above the first one is a post."""
     pieces = poured.posts
     if intro_at is not None:
         pieces = (replace(poured.intro, published=intro_at), *pieces)
-    return [_Found(p.post(p.published), "", p.published, line) for p in pieces if p.published and not p.is_empty]
+    return [First(p.post(p.published), "", p.published, line) for p in pieces if p.published and not p.is_empty]
 
 
 def _account(
@@ -217,26 +208,12 @@ def _account(
     ]
 
 
-def _tell(found: list[_Found], options: Options, name: str) -> tuple[list[Told], dict[str, str]]:
-    """Time and name what was found. Also gives the id that each id of the feed became."""
-    first_undated = next((one.line for one in found if one.moment is None), None)
-    moments = fill([one.moment for one in found], options, name, first_undated)
-    exact = precision(one.moment for one in found if one.moment)
-    dated = sorted(zip(moments, found, strict=True), key=lambda pair: pair[0])
-    ids = name_all([(one.given, moment, one.post.title or one.post.content_text) for moment, one in dated])
-    told = []
-    for (moment, one), post_id in zip(dated, ids, strict=True):
-        source: TimeSource = "interpolated" if one.moment is None else "own"
-        told.append(Told(PostEvent(post=as_told(one.post, post_id, moment)), one.line, source, exact))
-    return told, {one.given: post_id for (_, one), post_id in zip(dated, ids, strict=True)}
-
-
-def _deletions(feed: Feed, told: list[Told], names: Mapping[str, str], doubts: list[Doubt]) -> list[Told]:
+def _deletions(feed: Feed, told: list[Told], named: Mapping[str, Post], doubts: list[Doubt]) -> list[Told]:
     """Tell the tombstones (RFC 6721); one that does not say when counts at the feed's own last update."""
     posted = {one.event.post.id: one.event.story_time for one in told if isinstance(one.event, PostEvent)}
     buried: dict[str, Told] = {}  # a post is buried once, though two ids come to the same
     for stone in feed.deletions:
-        post_id = names.get(stone.id) or kept(stone.id)
+        post_id = named[stone.id].id if stone.id in named else kept(stone.id)
         when = stone.newsreel.story_time or feed.updated
         if post_id is None:
             doubts.append(Doubt("unknown-deletion", f"{stone.id[:80]!r} was deleted; the feed does not hold it"))

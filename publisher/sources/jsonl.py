@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from publisher.sources.minting import as_told, kept, name_all
-from publisher.sources.reading import Doubt, Dropped, Header, Reading, SourceError, TimeSource, Told
+from publisher.sources.firsts import First, tell_firsts
+from publisher.sources.minting import as_told, kept
+from publisher.sources.reading import Doubt, Dropped, Header, Reading, SourceError, Told
 from publisher.sources.released import REPLAY_LABEL, in_story_time, is_shifted
-from publisher.sources.timing import fill, precision
 from shared.event import DeleteEvent, PostEvent, UpdateEvent
 from shared.item import UNKNOWN_TIME, BadItemError, each, moment, read_item, read_json
 from shared.post import Author
@@ -262,29 +262,25 @@ def _falls(firsts: list[_Version]) -> bool:
 
 def _tell(firsts: list[_Version], lines: _Lines, options: Options, name: str) -> list[Told]:
     """Time and name the first versions, then tell what became of them."""
-    posts = [version.post for version in firsts if version.post]
-    known = [None if post.story_time == UNKNOWN_TIME else post.story_time for post in posts]
-    undated = next((v.line for v, time in zip(firsts, known, strict=True) if time is None), None)
-    moments = fill(known, options, name, undated)
-    exact = precision(time for time in known if time)
-    dated = sorted(zip(moments, known, firsts, posts, strict=True), key=lambda one: one[0])
-    ids = name_all([(post.id, at, post.title or post.content_text) for at, _, _, post in dated])
-    told, names, begun = [], {}, {}
-    for post_id, (at, given, version, post) in zip(ids, dated, strict=True):
-        source: TimeSource = "own" if given else "interpolated"
-        names[version.given], begun[version.given] = post_id, at
-        event: PostEvent | UpdateEvent | DeleteEvent = PostEvent(post=as_told(post, post_id, at))
-        told.append(Told(event, version.line, source, exact))
+    posts = [
+        First(one.post, one.given, None if one.post.story_time == UNKNOWN_TIME else one.post.story_time, one.line)
+        for one in firsts
+        if one.post
+    ]
+    told, named = tell_firsts(posts, options, name)
+    exact = told[0].time_precision
     gone: set[str] = set()
     for version in lines.versions:
-        known_id = names.get(version.given) or kept(version.given)
+        first = named.get(version.given)
+        known_id = first.id if first else kept(version.given)
         if known_id is None:
             continue
         if version.is_first:
             gone.discard(known_id)
             continue
-        if version.post:
-            event = UpdateEvent(post=as_told(version.post, known_id, begun[version.given]))
+        event: UpdateEvent | DeleteEvent
+        if version.post and first:
+            event = UpdateEvent(post=as_told(version.post, known_id, first.story_time))
             gone.discard(known_id)
         elif known_id not in gone:
             event = DeleteEvent(id=known_id, story_time=version.at)

@@ -35,13 +35,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from publisher.sources.firsts import First, tell_firsts
 from publisher.sources.markdown_parts import HEADING, Part, read_names, split, truth
-from publisher.sources.minting import kept, name_all
+from publisher.sources.minting import kept
 from publisher.sources.paragraphs import markdown_html
 from publisher.sources.reading import Doubt, Header, Reading, SourceError, Told
-from publisher.sources.timing import fill
-from shared.event import DeleteEvent, PostEvent, UpdateEvent
-from shared.item import each, moment, read_item
+from shared.event import DeleteEvent, UpdateEvent
+from shared.item import UNKNOWN_TIME, each, moment, read_item
 from shared.post import FIRST_YEAR, LAST_YEAR, Author
 from shared.text import clean_language, clean_line
 
@@ -253,20 +253,14 @@ def _tell(dated: list[_Dated], doubts: list[Doubt], options: Options, name: str)
         _question(one.part, doubts, orphaned=is_change and not is_later)
     if not firsts:
         raise SourceError.at(name, dated[0].part.line, "there are changes and deletions, but no post")
-    undated = next((one.part.line for one in firsts if one.at is None), None)
-    moments = fill([one.at for one in firsts], options, name, undated)
-    ordered = sorted(zip(moments, firsts, strict=True), key=lambda pair: pair[0])
-    posts = [(_post(one.part, at, None, 1), at, one) for at, one in ordered]
-    ids = name_all([(_given(one.part), at, post.title or post.content_text) for post, at, one in posts])
-    told: list[Told] = []
-    names: dict[str, str] = {}
-    latest: dict[str, Post] = {}
-    for post_id, (post, _, one) in zip(ids, posts, strict=True):
-        named = post.model_copy(update={"id": post_id})
-        names.setdefault(_given(one.part), post_id)
-        latest[post_id] = named
-        told.append(Told(PostEvent(post=named), one.part.line, one.source, _precision(one)))
-    return told + _buried(orphaned, doubts) + _what_became(later, names, latest, doubts)
+    told, named = tell_firsts([_first(one) for one in firsts], options, name)
+    return told + _buried(orphaned, doubts) + _what_became(later, named, doubts)
+
+
+def _first(one: _Dated) -> First:
+    at = moment(one.part.front.get("published")) or one.at
+    post = _post(one.part, at or UNKNOWN_TIME, None, 1)
+    return First(post, _given(one.part), at, one.part.line, one.source, _precision(one))
 
 
 def _buried(orphaned: list[_Dated], doubts: list[Doubt]) -> list[Told]:
@@ -282,22 +276,20 @@ def _buried(orphaned: list[_Dated], doubts: list[Doubt]) -> list[Told]:
     return [*told.values()]
 
 
-def _what_became(
-    later: list[_Dated], names: dict[str, str], latest: dict[str, Post], doubts: list[Doubt]
-) -> list[Told]:
+def _what_became(later: list[_Dated], named: dict[str, Post], doubts: list[Doubt]) -> list[Told]:
     """Tell changes and deletions, by their times; those of one time as the file has them.
 
     Args:
         later: the parts that are changes and deletions, as the file has them.
-        names: the id that each given one became.
-        latest: the first versions, by id; brought up to date.
+        named: the first versions, by the ids that the file gave them.
         doubts: filled.
     """
+    latest = {post.id: post for post in named.values()}
     changes: list[tuple[datetime, str, _Dated]] = []
     for one in later:
-        known_id = names[_given(one.part)]
+        first = named[_given(one.part)]
         if one.at is not None:  # edits are stamped a second before the post, at times
-            changes.append((max(one.at, latest[known_id].story_time), known_id, one))
+            changes.append((max(one.at, first.story_time), first.id, one))
     told: list[Told] = []
     gone: set[str] = set()
     for at, known_id, one in sorted(changes, key=lambda change: change[0]):
