@@ -15,13 +15,12 @@ from publisher.sources.firsts import First, tell_firsts
 from publisher.sources.minting import kept
 from publisher.sources.poured import split
 from publisher.sources.reading import Doubt, Dropped, Header, Reading, SourceError, Told
-from publisher.sources.released import REPLAY_LABEL, in_story_time, is_shifted
+from publisher.sources.released import header_of, in_story_time, is_shifted
 from publisher.sources.timing import precision
 from shared.event import DeleteEvent, PostEvent
-from shared.item import each
-from shared.post import Author, Image
+from shared.post import Image
 from shared.syndication import NotAFeedError, read_feed
-from shared.text import clean_language, clean_line, html_text
+from shared.text import clean_line, html_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +68,7 @@ def read(text: str, name: str, options: Options) -> Reading:
     feed = _parse(text, name)
     doubts = [Doubt("bad-item", line) for line in feed.doubts]
     dropped: list[Dropped] = []
-    header = _header(feed)
+    header = header_of(feed, title_signs=True)  # whoever wrote it
     found: list[First] = []
     lines = _lines(text)
     for entry in _in_order(feed, options):
@@ -127,22 +126,6 @@ def _in_order(feed: Feed, options: Options) -> tuple[Entry, ...]:
     """Give the entries oldest first. Without any date they were taken for newest first, which is the custom."""
     undated = not any(entry.dated for entry in feed.entries)
     return feed.entries[::-1] if undated and options.order in {"oldest", "as-is"} else feed.entries
-
-
-def _header(feed: Feed) -> Header:
-    title = feed.title
-    if title and feed.newsreel is not None and feed.newsreel.get("replay"):
-        title = title.removesuffix(REPLAY_LABEL)
-    given = feed.head.get("authors") or [feed.head.get("author")]  # JSON Feed 1.0 knew one
-    # A feed of newsreel's that not everybody signed is signed with its title: nobody's name.
-    named = (a for a in each(Author, given if isinstance(given, list) else ()) if a.name not in {feed.title, ""})
-    return Header(
-        title=title,
-        authors=tuple(named),
-        updated=feed.updated,
-        language=clean_language(feed.language or ""),
-        url=feed.home_page_url,
-    )
 
 
 def _header_of_item(header: Header, post: Post) -> Header:

@@ -16,11 +16,11 @@ from pydantic import ValidationError
 from publisher.sources.firsts import First, tell_firsts
 from publisher.sources.minting import as_told, kept
 from publisher.sources.reading import Doubt, Dropped, Header, Reading, SourceError, Told
-from publisher.sources.released import REPLAY_LABEL, in_story_time, is_shifted
+from publisher.sources.released import header_of, in_story_time, is_shifted
 from shared.event import DeleteEvent, PostEvent, UpdateEvent
-from shared.item import UNKNOWN_TIME, BadItemError, each, moment, read_item, read_json
-from shared.post import Author
-from shared.text import clean_language, clean_line
+from shared.item import UNKNOWN_TIME, BadItemError, read_item, read_json
+from shared.syndication import read_json_feed
+from shared.text import clean_line
 from shared.wire import Deletion
 
 if TYPE_CHECKING:
@@ -99,7 +99,8 @@ class _Lines:
                     self.again = frozenset(self.latest)
                 if self.header is not None:
                     return "reset"
-                self.header = _header(data)
+                story = read_json_feed(data | {"items": []}, "")
+                self.header = header_of(story, title_signs=bool((story.newsreel or {}).get("channel")))
                 return None
             case "clock":
                 return "clock"
@@ -230,24 +231,6 @@ def _decode(line: str) -> object:
     if len(line) > LONGEST_LINE:
         raise BadItemError(f"the line has over {LONGEST_LINE:,} characters")
     return read_json(line)
-
-
-def _header(data: dict[str, Any]) -> Header:
-    """Read what a ``reset`` says of the story."""
-    facts, title, authors = data.get("_newsreel"), data.get("title"), data.get("authors")
-    facts = facts if isinstance(facts, dict) else {}
-    title = clean_line(title) if isinstance(title, str) else ""
-    named = each(Author, authors if isinstance(authors, list) else ())
-    if facts.get("channel"):  # a published story that not everybody signed is signed with its title: nobody's name
-        named = (author for author in named if author.name != title)
-    url, language = data.get("home_page_url"), data.get("language")
-    return Header(
-        title=(title.removesuffix(REPLAY_LABEL) if facts.get("replay") else title) or None,
-        authors=tuple(named),
-        updated=moment(facts.get("updated")),
-        language=clean_language(language) if isinstance(language, str) else None,
-        url=url if isinstance(url, str) else None,
-    )
 
 
 def _changed(post: Post) -> datetime:

@@ -8,15 +8,38 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from shared.post import FIRST_YEAR, LAST_YEAR, Post, PostFacts
-from shared.text import STORY_TIME_CLASS, text_html
+from publisher.sources.reading import Header
+from shared.item import each, moment
+from shared.post import FIRST_YEAR, LAST_YEAR, Author, Post, PostFacts
+from shared.text import STORY_TIME_CLASS, clean_language, text_html
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from shared.syndication import Feed
+
 REPLAY_LABEL = " (replay)"
 """Behind the title of a story that is replayed."""
 _STORY_TIME_LINE = re.compile(rf'<p class="{STORY_TIME_CLASS}">(?:(?!</p>).)*</p>\s*\Z', re.DOTALL)
+
+
+def header_of(feed: Feed, *, title_signs: bool) -> Header:
+    """Give what a feed, or a stream's ``reset``, says of the story, as its source told it.
+
+    Args:
+        feed: as ``shared.syndication`` reads it.
+        title_signs: an author of the title's name is nobody. So newsreel signs a story that not everybody signed.
+    """
+    facts, title = feed.newsreel or {}, feed.title
+    given = feed.head.get("authors") or [feed.head.get("author")]  # JSON Feed 1.0 knew one
+    named = (author for author in each(Author, given if isinstance(given, list) else ()) if author.name)
+    return Header(
+        title=(title.removesuffix(REPLAY_LABEL) or None) if title and facts.get("replay") else title,
+        authors=tuple(author for author in named if not (title_signs and author.name == title)),
+        updated=feed.updated or moment(facts.get("updated")),
+        language=clean_language(feed.language or ""),
+        url=feed.home_page_url,
+    )
 
 
 def in_story_time(post: Post, *, ours: bool) -> Post:
