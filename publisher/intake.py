@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from publisher.sources.opening import read
-from publisher.sources.options import Options
+from publisher.sources.options import OptionError, Options
 from publisher.sources.saves import merge
 from shared.errors import UsageError
 from shared.fetch import check_url, fetch, open_session
@@ -60,13 +60,17 @@ def read_sources(wanted: Wanted) -> Reading:
     """Get and read a source, or several saves of it as one story.
 
     Raises:
+        OptionError: more moments are told than there are sources.
         NoSourceError: there is no such source, or it is too large.
         SourceError: it was got but cannot be read.
         FetchError: the web address did not answer with it.
     """
+    told, count = len(wanted.saved_at), len(wanted.sources)
+    if told > count:
+        raise OptionError(f"--saved-at is told {told} times, and there are {count} sources; tell it once for each")
     readings: list[Reading] = []
     times: list[datetime | None] = []
-    saved: list[datetime | None] = [*wanted.saved_at, *[None] * len(wanted.sources)][: len(wanted.sources)]
+    saved: list[datetime | None] = [*wanted.saved_at, *[None] * (count - told)]
     for source, moment in zip(wanted.sources, saved, strict=True):
         data, name, written = _get(source, allow_private=wanted.allow_private)
         times.append(written)

@@ -89,6 +89,14 @@ def test_saves_of_one_page_are_one_story(tmp_path):
     assert not [told for told in reading.told if isinstance(told.event, DeleteEvent)]
 
 
+def test_a_moment_of_saving_too_many_is_refused(tmp_path):
+    (tmp_path / "day.txt").write_text(transcript(1))
+    moment = Options.of(saved_at="2023-02-01T10:00").saved_at
+    assert len(read_sources(Wanted((str(tmp_path / "day.txt"),), saved_at=(moment,))).posts) == 1
+    with pytest.raises(OptionError, match=r"^--saved-at is told 2 times"):
+        read_sources(Wanted((str(tmp_path / "day.txt"),), saved_at=(moment, moment)))
+
+
 def test_what_people_write_for_options():
     options = Options.of(
         tz="ET", date="2023-02-01", saved_at="2023-02-01T10:00", order="newest", missing_times="every=2m"

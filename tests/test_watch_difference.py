@@ -7,7 +7,8 @@ from making import FIRST, make_post
 
 from publisher.sources.matching import Version
 from publisher.sources.reading import Header, Reading, Told
-from publisher.watch.difference import AHEAD, Known, difference
+from publisher.sources.timing import AHEAD
+from publisher.watch.difference import Known, difference
 from shared.event import DeleteEvent, PostEvent, UpdateEvent
 
 NOW = FIRST + timedelta(hours=12)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from publisher.commands.options import token_for, token_option
-from publisher.sources.markdown_parts import read_names
+from publisher.sources.markdown.parts import read_names
 from publisher.sources.minting import kept
 from publisher.sources.paragraphs import markdown_html
 from shared.command import common_options

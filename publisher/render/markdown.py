@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from markdownify import MarkdownConverter
 
-from publisher.sources.markdown_parts import DAY, HEADING, read_names, read_tags, read_title
+from publisher.sources.markdown.parts import DAY, HEADING, read_names, read_tags, read_title
 from publisher.sources.paragraphs import blocks, markdown_html
 from shared.event import DeleteEvent, UpdateEvent
 

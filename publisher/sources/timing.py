@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from publisher.sources.options import Options
     from publisher.sources.reading import TimePrecision
 
+AHEAD = timedelta(minutes=5)
+"""How far another machine's clock may be ahead. A story's time never goes back, so a post that is dated years ahead
+would hide all that is said later from reruns and ``?at=``: one that is written is refused, one that is read waits."""
 _STEP = timedelta(minutes=1)
 """Between posts that stand outside all known times and are to be interpolated."""
 

@@ -6,13 +6,14 @@ What the reading of feeds leaves out in silence is refused here, in one line tha
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBool, ValidationError
 
 from publisher.sources.minting import LONGEST_ID, kept
 from publisher.sources.released import in_story_time
+from publisher.sources.timing import AHEAD
 from publisher.wording import worded
 from shared.item import BadItemError, moment, read_item
 from shared.post import Image, PostFacts
@@ -45,10 +46,6 @@ def _number(value: object) -> object:
     # JSON Feed 1.1, "id": a number is to be read as a string.
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
-
-_AHEAD = timedelta(minutes=5)
-"""How far another machine's clock may be ahead. A story's time never goes back, so a post that is dated years ahead
-would hide all that is said later from reruns and ``?at=``."""
 
 _Dated = Annotated[str, AfterValidator(_dated)]
 
@@ -135,7 +132,7 @@ def read_written(item: object, now: datetime) -> Written:
         )
     post = _read(item, given, slug, now)
     for name, date in (("date_published", post.story_time), ("date_modified", post.date_modified)):
-        if date is not None and date > now + _AHEAD:
+        if date is not None and date > now + AHEAD:
             raise BadItemError(f"{name}: lies in the future; write when that was, or leave it out for now")
     return Written(post, bool(slug), given.date_published is not None)
 

@@ -6,7 +6,6 @@ Nothing is kept between two readings but what the channel itself knows, so a res
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -14,6 +13,7 @@ from publisher.sources.matching import Version, match
 from publisher.sources.minting import MINUTE, Mint
 from publisher.sources.reading import Doubt
 from publisher.sources.saves import held_in, next_version
+from publisher.sources.timing import AHEAD
 from publisher.watch.days import at_known_times
 from shared.event import DeleteEvent, PostEvent, UpdateEvent
 
@@ -29,8 +29,6 @@ Reach = Literal["whole", "page", "stated"]
 """What of a source tells that a post was taken away: that it lacks it (``whole``), that it lacks it though it shows an
 older one (``page``), or only what it says itself (``stated``), as feeds hold their newest entries only."""
 
-AHEAD = timedelta(minutes=5)
-"""How far another machine's clock may be ahead: a post that is dated later than this waits until then."""
 _MANY = 3
 """Posts that a page may lack at once, if they are also more than a third of what it could show: else it is not
 believed. A list of key events, or an error in a page's dress, looks like this."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
@@ -13,14 +13,12 @@ from publisher.sources.reading import Doubt, Dropped
 from shared.post import Author
 from shared.text import clean_line, html_text
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 HEADING = re.compile(
     r"##[ \t]+(?:(\d{4}-\d\d-\d\d)[Tt ])?(\d{1,2}:\d\d(?::\d\d(?:\.\d{1,6})?)?)[ ]?([Zz]|[+-]\d\d:?\d\d)?(?=\s|$)(.*)",
     re.ASCII,
 )
 """Opens a post: the day, the clock, the offset, and the rest of the line."""
+EXAMPLE = "## 2023-02-01T00:22-05:00 Headline"
 DAY = re.compile(r"#[ \t]+(\d{4}-\d\d-\d\d)\s*", re.ASCII)
 """Opens a day."""
 
@@ -99,6 +97,11 @@ def mapping(text: str) -> dict[str, Any]:
     return {str(name).lower(): member for name, member in value.items()}
 
 
+def read_line(value: object) -> str | None:
+    """Read a line of text; None if it is none, or says nothing."""
+    return clean_line(value) or None if isinstance(value, str) else None
+
+
 def read_names(text: str) -> tuple[Author, ...]:
     """Read ``Ada Quist (Holmavik), Bo Lindqvist``; empty if a part of it is no name."""
     if len(text) > _MOST_NAMES_LENGTH:
@@ -134,7 +137,7 @@ def split(text: str) -> Parts:
         return found
     found.front = front or {}
     after = next((place for place in range(begin, len(lines)) if lines[place].strip()), len(lines))
-    if not timed and front is not None and _is_document(lines, after):
+    if not timed and front is not None and _document(lines, after):
         _documents(lines, after, found)
         return found
     _headings(lines, begin, HEADING if timed else _PLAIN_HEADING, found)
@@ -223,33 +226,30 @@ def _time_of(front: dict[str, Any]) -> re.Match[str] | None:
     return _DATED.fullmatch(given) if isinstance(given, str) else None
 
 
-def _is_document(lines: list[str], place: int) -> bool:
-    """Tell whether front matter that names a moment begins at ``place``: a post of its own."""
-    front, _ = _front_matter(lines, place, Parts())
-    return front is not None and _time_of(front) is not None
+def _document(lines: list[str], place: int) -> tuple[Part, int] | None:
+    """Read the front matter of a post of its own, which names a moment, if such begins at ``place``; the body is below.
+
+    Also gives the place after it.
+    """
+    front, after = _front_matter(lines, place, Parts())
+    match = _time_of(front) if front is not None else None
+    if front is None or match is None:
+        return None
+    title = front.pop("title", None)
+    front.pop("date", None)
+    return Part(place + 1, day=match[1], clock=match[2], offset=match[3], title=read_line(title), front=front), after
 
 
 def _documents(lines: list[str], begin: int, found: Parts) -> None:
     """Split at front matter that names a moment."""
-    fences = (place for place in range(begin, len(lines)) if _FENCE.fullmatch(lines[place]))
-    opened: list[int] = []
-    inside = -1
-    for place in fences:
-        if place > inside and _is_document(lines, place):
-            opened.append(place)
-            inside = next(end for end in range(place + 1, len(lines)) if _FENCE.fullmatch(lines[end]))
-    for place, end in _pairs(opened, len(lines)):
-        front, after = _front_matter(lines, place, found)
-        match = _time_of(front or {})
-        if front is None or match is None:
-            continue
-        title = front.pop("title", None)
-        front.pop("date", None)
-        part = Part(place + 1, day=match[1], clock=match[2], offset=match[3], front=front)
-        part.title = clean_line(title) or None if isinstance(title, str) else None
+    opened: list[tuple[Part, int]] = []
+    after = begin
+    for place in range(begin, len(lines)):
+        document = _document(lines, place) if place >= after else None
+        if document:
+            opened.append(document)
+            after = document[1]
+    ends = [part.line - 1 for part, _ in opened[1:]]
+    for (part, after), end in zip(opened, [*ends, len(lines)], strict=True):
         part.body = "\n".join(lines[after:end])
         found.parts.append(part)
-
-
-def _pairs(starts: list[int], end: int) -> Iterable[tuple[int, int]]:
-    return zip(starts, [*starts[1:], end], strict=True)
