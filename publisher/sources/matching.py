@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from publisher.sources.reading import TimePrecision, TimeSource
     from shared.post import Post
 
+DAYLESS: frozenset[TimeSource] = frozenset({"header", "url"})
+"""Where a time is from of which the post itself tells no more than the clock."""
 _SLACK: dict[TimePrecision, timedelta] = {
     "second": timedelta(),
     "minute": timedelta(minutes=1),
@@ -145,7 +147,7 @@ def _mended(
                 yield _NEAR, new, old
         for old in same_clock.get(_clock(version), ())[:_NEIGHBOURS]:
             before = earlier[old]
-            if version.source == "header":  # only the page's head tells the day, and its stamp may have moved
+            if version.source in DAYLESS:  # its day may have moved with the page's stamp
                 alike = _likeness(_words(before), _words(version))
             else:
                 alike = _likeness_of_all(before, version) if _was_shown(before, version, span) else 0.0

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from publisher.sources.matching import DAYLESS
 from publisher.sources.minting import MINUTE, Mint, as_told
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from shared.post import Post
 
 _DAY = timedelta(days=1)
-_DAYLESS = frozenset({"header", "url"})
 
 
 def at_known_times(
@@ -35,7 +35,7 @@ def at_known_times(
     off = {
         place: _DAY * round((post.story_time - coming[place].post.story_time) / _DAY)
         for place, post in out.items()
-        if coming[place].told.time_source in _DAYLESS
+        if coming[place].told.time_source in DAYLESS
     }
     days = off[min(off)] if off else timedelta()
     mint = Mint()
@@ -44,7 +44,7 @@ def at_known_times(
         days, post, before = off.get(place, days), one.post, out.get(place)
         if before is not None:
             post = as_told(post, before.id, before.story_time)
-        elif days and one.told.time_source in _DAYLESS:
+        elif days and one.told.time_source in DAYLESS:
             moment = post.story_time + days
             words = post.title or post.content_text
             post = as_told(post, mint.id(moment, words) if MINUTE.match(post.id) else post.id, moment)
