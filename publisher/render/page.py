@@ -122,7 +122,9 @@ def _older(snapshot: Snapshot) -> str | None:
 def _mode(snapshot: Snapshot) -> str:
     """Word what a page is, for its badge."""
     address = snapshot.address
-    return "Rerun" if address.query and address.has_stream else MODES[snapshot.mode]
+    if not address.query:
+        return MODES[snapshot.mode]
+    return "Rerun" if address.has_stream else "As it stood"
 
 
 def post_page(snapshot: Snapshot, post: Post) -> bytes:
