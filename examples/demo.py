@@ -43,7 +43,7 @@ def main() -> int:
         return 0
     finally:
         publisher.send_signal(signal.SIGTERM)
-        publisher.wait(10)
+        publisher.wait(PATIENCE)
 
 
 def _program(name: str) -> list[str]:
@@ -74,7 +74,7 @@ def _show(follow: list[str], page: str) -> int:
 
 
 def _ended(page: str) -> bool:
-    with urllib.request.urlopen(f"{page}clock", timeout=10) as answer:  # noqa: S310 our own server's
+    with urllib.request.urlopen(f"{page}clock", timeout=PATIENCE) as answer:  # noqa: S310 our own server's
         return bool(json.load(answer)["state"] == "ended")
 
 

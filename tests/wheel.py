@@ -23,7 +23,7 @@ def main(programs, examples):
         with subprocess.Popen(replay, stdout=subprocess.PIPE, **run) as server:
             try:
                 page = next(found[1] for line in server.stdout if (found := re.search(r"page +(\S+)", line)))
-                lines = subprocess.check_output([subscriber, page, "--json", "--until-end"], **run, timeout=60)
+                lines = subprocess.check_output([subscriber, page, "--json", "--until-end"], **run, timeout=300)
             finally:
                 server.terminate()
         events = [json.loads(line) for line in lines.splitlines()]

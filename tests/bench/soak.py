@@ -42,6 +42,8 @@ TOKEN = "soak"
 FRAME = re.compile(rb"id: [0-9a-z]+-([0-9]+)\nevent: ([a-z]+)\n")
 KINDS = ("plain", "chunked", "gzip", "tagged")
 LETTERS = "etaoin shrdlu cmfwyp "
+PATIENCE = 300.0
+"""Seconds after which a server that does not end, or a reader that does not catch up, is a fault."""
 
 
 @dataclass
@@ -180,7 +182,7 @@ class Soak:
             for reader in self._readers:
                 if reader.transport:
                     reader.transport.abort()
-            self.outcome.done[f"exit {await asyncio.wait_for(self._server.wait(), 60)}"] += 1
+            self.outcome.done[f"exit {await asyncio.wait_for(self._server.wait(), PATIENCE)}"] += 1
         self.outcome.seconds = time.monotonic() - begin
         return self.outcome
 
@@ -201,7 +203,7 @@ class Soak:
     async def _replace(self) -> None:
         """Tell the server to end, as a supervisor does, and start the next one."""
         self._server.send_signal(signal.SIGTERM)
-        self.outcome.done[f"exit {await asyncio.wait_for(self._server.wait(), 60)}"] += 1
+        self.outcome.done[f"exit {await asyncio.wait_for(self._server.wait(), PATIENCE)}"] += 1
         await self._start()
 
     def _megabytes(self, what: str) -> float:
@@ -284,7 +286,7 @@ class Soak:
     async def _settle(self, acting: asyncio.Task[None]) -> None:
         """Let everybody get the rest."""
         acting.cancel()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             for reader in self._readers:
                 if reader.transport is None:
