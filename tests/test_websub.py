@@ -441,6 +441,17 @@ async def test_a_lease_ends():
         assert short.tries == 0
 
 
+async def test_of_hosts_whose_subscriptions_are_over_nothing_is_kept():
+    leases = Leases.open(":memory:")
+    for number in range(3):
+        lease = Lease("https://news.example/", f"https://{number}.example/", None, NOW, "")
+        await leases.put(lease)
+        assert leases.at(f"{number}.example") == 1
+        await leases.drop(lease.key)
+    assert not leases._hosts
+    await leases.close()
+
+
 async def test_limits():
     few = WebSubSettings(allow_private=True, max_subscriptions=3, max_per_host=2)
     async with open_room(websub=few, pace=QUICK) as room, subscribers(4) as (first, second, third, other):

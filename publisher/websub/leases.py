@@ -180,7 +180,10 @@ class Leases:
             return
         topic, callback = key
         del self._callbacks[topic][callback]
-        self._hosts[host_of(callback)] -= 1
+        host = host_of(callback)
+        self._hosts[host] -= 1
+        if not self._hosts[host]:
+            del self._hosts[host]
         self._unsaved.discard(key)
 
     def _read(self) -> list[Lease] | None:
