@@ -5,6 +5,7 @@ import socket
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from ipaddress import ip_network
 
 from aiohttp import ClientSession, web
 from making import make_post
@@ -17,10 +18,12 @@ from publisher.log.memory import MemoryStore
 from publisher.reel import Reel
 from publisher.render.snapshot import Address
 from publisher.scene import Billing
+from publisher.web.doors import Doors, Limits
 from publisher.web.site import Site
 from publisher.websub.push import Push, hubs_of
 from shared.event import ClockEvent, DeleteEvent, PostEvent, ResetEvent, UpdateEvent
 
+BEHIND_A_PROXY = Limits(trusted=(ip_network("127.0.0.1/32"),))
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 REEL = Reel([PostEvent(post=make_post("only"))])
 
@@ -145,7 +148,8 @@ async def open_room(
         if websub is not None:
             room.push = Push.open(websub, server, leases, [room.channel], now=lambda: room.now, pace=pace)
             await room.push.start()
-        site = room.site = Site({"harbour": room.channel}, now, hub=room.push.hub if room.push else None)
+        hub = room.push.hub if room.push is not None else None
+        site = room.site = Site({"harbour": room.channel}, now, hub=hub, doors=Doors(BEHIND_A_PROXY))
         runner = web.AppRunner(site.application(), handler_cancellation=True, shutdown_timeout=5, access_log=None)
         await runner.setup()
         await web.SockSite(runner, sock).start()

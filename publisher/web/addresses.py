@@ -42,6 +42,12 @@ def is_among(client: str, networks: Networks) -> bool:
     return address is not None and any(address in network for network in networks)
 
 
+def may_be_many(client: str) -> bool:
+    """Tell whether an address may stand for many: it is private, as that of a proxy which is not trusted."""
+    address = _address(client)
+    return address is None or not address.is_global
+
+
 def counted_as(client: str) -> str:
     """Give the network that counts as one: an IPv6 address is one of the many that its holder has."""
     address = _address(client)

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from publisher.web.addresses import client_of, counted_as
+from publisher.web.addresses import client_of, counted_as, may_be_many
 from publisher.web.body import read_body
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ async def ask(request: web.Request, hub: Hub, trusted: Networks) -> web.Response
     form: dict[str, str] = {}
     for name, value in parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True):
         form.setdefault(name, value)
-    answer = await hub.ask(form, counted_as(client_of(request, trusted)))
+    client = client_of(request, trusted)
+    answer = await hub.ask(form, None if may_be_many(client) else counted_as(client))
     headers = {"Retry-After": str(answer.retry_after)} if answer.retry_after is not None else {}
     return web.Response(status=answer.status, text=f"{answer.text}\n" if answer.text else "", headers=headers)

@@ -95,10 +95,15 @@ class Hub:
         self._settling: dict[Key, asyncio.Task[None]] = {}  # the newest request of each pair
         self._tasks: set[asyncio.Task[None]] = set()
         self._hosts: Counter[str] = Counter()  # of the callbacks of requests under way
-        self._clients: Counter[str] = Counter()  # who asked for these
+        self._clients: Counter[str | None] = Counter()  # who asked for these
 
-    async def ask(self, form: Mapping[str, str], client: str) -> Answer:
-        """Take a request of the address ``client``; what it asks for is done once the subscriber has confirmed it."""
+    async def ask(self, form: Mapping[str, str], client: str | None = None) -> Answer:
+        """Take a request; what it asks for is done once the subscriber has confirmed it.
+
+        Args:
+            form: that was sent.
+            client: the address that asks; None where it may stand for many.
+        """
         if form.get("hub.mode") == "publish":
             return self._asked_to_publish(form.get("hub.topic") or form.get("hub.url") or "")
         try:
@@ -143,12 +148,12 @@ class Hub:
         await self._tidy()
         await self.leases.close()
 
-    def _refused(self, asked: Asked, client: str) -> Answer | None:
+    def _refused(self, asked: Asked, client: str | None) -> Answer | None:
         """Turn a request away that is one too many."""
         if (
             len(self._tasks) >= VERIFYING
             or self._hosts[asked.host] >= VERIFYING_AT_ONE_HOST
-            or self._clients[client] >= VERIFYING_FOR_ONE
+            or (client is not None and self._clients[client] >= VERIFYING_FOR_ONE)
         ):
             return Answer(429, "too many requests wait for their subscribers to confirm them; try again", SOON)
         if asked.mode == "subscribe" and self.leases.get((asked.topic, asked.callback)) is None:
@@ -163,7 +168,7 @@ class Hub:
             return Answer(202, "this hub knows of every release by itself")
         return Answer(400, "this hub pushes the channels of its own server only")
 
-    def _begin(self, asked: Asked, client: str) -> None:
+    def _begin(self, asked: Asked, client: str | None) -> None:
         """Settle a request in a task; two of the same pair one after the other, as they came."""
         key, topic = (asked.topic, asked.callback), self._topics.get(asked.topic)
         task = asyncio.create_task(self._settle(asked, self._settling.get(key), topic.state() if topic else None))
