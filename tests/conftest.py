@@ -6,6 +6,9 @@ import tempfile
 
 import pytest
 from hypothesis import HealthCheck, settings
+from patience import PATIENCE
+
+from publisher.library import checkpoints
 
 # How fast the machine is says nothing of what is tested. On CI the examples are the same at every run of a commit: what
 # a search finds by chance is to be mended, but not by whoever lands something else that day.
@@ -26,6 +29,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Publishers that tests start keep their tokens here, not among the user's.
 _state = tempfile.TemporaryDirectory(prefix="newsreel-tests-")
 os.environ["XDG_STATE_HOME"] = _state.name
+
+
+# A disk that others keep busy is waited for, as in earnest, but not given up.
+checkpoints.WIPED_SECONDS = PATIENCE
 
 
 @pytest.hookimpl(hookwrapper=True)

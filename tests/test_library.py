@@ -782,7 +782,7 @@ async def test_who_reads_the_library_for_long_holds_up_neither_the_loop_nor_the_
     shelf.file([post("b", 3)])
     assert slugs(shelf.window(9)) == ["b"]
     reader.close()
-    monkeypatch.setattr(checkpoints, "WIPED_SECONDS", 20)
+    monkeypatch.undo()
     await shelf.wiped()
     assert not words_in(path)
     library.close()

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from making import make_post
 from patience import PATIENCE, soon
 
-from publisher.log import sqlite_opening
+from publisher.log import sqlite_file, sqlite_opening
 from publisher.log.contract import Draft, LogError, StaleAppendError
 from publisher.log.memory import MemoryStore
 from publisher.log.news import Recent
@@ -425,7 +425,8 @@ async def test_what_is_withdrawn_or_pruned_is_overwritten_on_the_disk_at_once(pa
     await store.close()
 
 
-async def test_who_reads_the_file_for_long_does_not_keep_the_words_for_ever(path, caplog):
+async def test_who_reads_the_file_for_long_does_not_keep_the_words_for_ever(path, caplog, monkeypatch):
+    monkeypatch.setattr(sqlite_file, "WIPE_MILLISECONDS", 10)
     store = await SqliteStore.open(path)
     log = store.channel("harbour")
     await log.append([told(1, 1)])

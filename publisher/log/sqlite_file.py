@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from publisher.log.contract import Draft, Kind
 
-WIPE_MILLISECONDS = 50
+WIPE_MILLISECONDS = 1_000
 """How long to wait for who reads the write-ahead log before it is wiped; appends wait meanwhile."""
 
 _READ = """
@@ -194,15 +194,18 @@ class LogFile:
                 self._connection.execute("UPDATE event SET event = ? WHERE seq = ?", (text, bare.seq))
         self.lingering = True
 
-    def wipe(self) -> None:
-        """Leave no words of withdrawn posts in the write-ahead log, unless somebody is reading it just now.
+    def wipe(self, *, wait: bool = True) -> None:
+        """Leave no words of withdrawn posts in the write-ahead log, unless somebody is reading it.
 
         Call it after a commit, and as long as there is something ``lingering``. What is overwritten in the file itself
         is ``secure_delete``'s doing.
+
+        Args:
+            wait: for who is reading; not for ever.
         """
         if self.lingering:
             (patience,) = self._connection.execute("PRAGMA busy_timeout").fetchone()
-            self._connection.execute(f"PRAGMA busy_timeout = {WIPE_MILLISECONDS}")
+            self._connection.execute(f"PRAGMA busy_timeout = {WIPE_MILLISECONDS if wait else 0}")
             try:
                 (busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
                 self.lingering = bool(busy)

@@ -94,9 +94,10 @@ class Writer:
         seen, looked = self._version(), time.monotonic()
         while not (self._stopping and self._queue.empty()):
             jobs = self._gather()
+            lingered = self._file.lingering
             outcomes = self._commit(jobs) if jobs else []
             if self._file.lingering:
-                self._wipe()  # before those who wait are told
+                self._wipe(wait=not lingered)  # before those who wait are told
             if outcomes:
                 self._call(partial(_settle, outcomes))
             if self._looking and time.monotonic() - looked >= LOOK_SECONDS:
@@ -144,10 +145,10 @@ class Writer:
             return [(job, None, type(failure)(str(failure))) for job in jobs]
         return outcomes
 
-    def _wipe(self) -> None:
+    def _wipe(self, *, wait: bool) -> None:
         """Leave nothing of withdrawn words behind, at the latest when who reads the write-ahead log has read it."""
         with suppress(sqlite3.Error):  # all is durable; it is tried again
-            self._file.wipe()
+            self._file.wipe(wait=wait)
         if self._file.lingering != self._told:
             self._told = self._file.lingering
             if self._told:
