@@ -94,24 +94,23 @@ class Metrics(Collector):
             yield GaugeMetricFamily(
                 "newsreel_connections_open", "Connections that are no streams.", value=len(self.clients)
             )
-            closed = CounterMetricFamily(
-                "newsreel_connections_closed",
+            yield _counts(
+                "connections_closed",
                 "Connections that the server closed: displaced by others, refused, or stalled as they took nothing.",
-                labels=("reason",),
+                "reason",
+                self.clients.closed,
             )
-            for reason, count in self.clients.closed.items():
-                closed.add_metric([reason], count)
-            yield closed
         yield GaugeMetricFamily("newsreel_streams_open", "Streams that are open, reruns included.", self._doors.inside)
-        refused = CounterMetricFamily(
-            "newsreel_streams_refused",
+        yield _counts(
+            "streams_refused",
             "Streams that were not let in, by the limit that was reached.",
-            labels=("limit",),
+            "limit",
+            self._doors.refused,
         )
-        for limit, count in self._doors.refused.items():
-            refused.add_metric([limit], count)
-        yield refused
         yield GaugeMetricFamily("newsreel_rerun_viewers", "Readers of reruns' streams.", len(self._reruns.viewers))
+        yield _counts(
+            "rerun_closed", "Readers of reruns' streams who are gone, by the reason.", "reason", self._reruns.closed
+        )
         yield from self._streams()
         yield from self._times()
         yield from self._documents()
@@ -120,12 +119,13 @@ class Metrics(Collector):
             yield GaugeMetricFamily(
                 "newsreel_websub_subscriptions", "Subscriptions that the hub has.", value=len(self._hub.leases)
             )
-            pushes = CounterMetricFamily(
-                "newsreel_websub_pushes", "Tries to push to a subscriber, by what came of them.", labels=("outcome",)
+            done = self._hub.deliveries
+            yield _counts(
+                "websub_pushes",
+                "Tries to push to a subscriber, by what came of them.",
+                "outcome",
+                {"delivered": done.delivered, "failed": done.failed},
             )
-            pushes.add_metric(["delivered"], self._hub.deliveries.delivered)
-            pushes.add_metric(["failed"], self._hub.deliveries.failed)
-            yield pushes
 
     def _streams(self) -> Iterable[Metric]:
         yield self._gauge(
@@ -242,6 +242,13 @@ class Metrics(Collector):
             for value, count in ask(channel.fanout.counts).items():
                 family.add_metric([channel_name, value], count)
         return family
+
+
+def _counts(name: str, about: str, label: str, counts: Mapping[Any, int]) -> Metric:
+    family = CounterMetricFamily(f"newsreel_{name}", about, labels=(label,))
+    for value, count in counts.items():
+        family.add_metric([value], count)
+    return family
 
 
 def _add(family: HistogramMetricFamily, channel: str, histogram: Histogram) -> None:

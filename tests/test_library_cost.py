@@ -128,14 +128,14 @@ async def test_the_first_rerun_of_a_long_story_lets_others_have_their_turn(monke
     channel = channel_of(story(MANY))
     reruns, rerun = Reruns(lambda: NOW), Rerun(NOW, max_gap=timedelta(seconds=30))
     counted, turns = counting(channel.press.shelf), [0]
-    asking = [asyncio.create_task(reruns.ready(channel, rerun)) for _ in range(20)]
+    asking = [asyncio.create_task(reruns.playbacks.ready(channel, rerun)) for _ in range(20)]
     while not all(one.done() for one in asking):
         turns.append(len(counted))
         await asyncio.sleep(0)
     assert max(after - before for before, after in pairwise(turns)) < 300
     assert len(turns) > 2 * MANY / 50, "and so is the axis"
     before = len(counted)
-    assert len(reruns.playback(channel, rerun).timetable) == MANY
+    assert len(reruns.playbacks.get(channel, rerun).timetable) == MANY
     assert len(counted) - before < 20
 
 

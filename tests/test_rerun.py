@@ -12,6 +12,7 @@ from publisher.axis import Axis
 from publisher.moments import microseconds
 from publisher.rerun.rerun import Rerun, RerunError, parse_at
 from publisher.rerun.timetable import Timetable
+from publisher.rerun.wakes import Wakes
 from publisher.when import When
 
 START = datetime(2026, 3, 2, 20, tzinfo=UTC)
@@ -125,6 +126,32 @@ def test_it_catches_up_with_a_story_that_goes_on():
     assert timetable(Rerun(START, 1), 0, 600, finished=False).caught_up(after(0), present, 1.0) is None
     short = timetable(Rerun(START, 1), 0, 600, max_gap=30, finished=False)
     assert short.caught_up(after(0), present, 1.0) == 60 * SECOND
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcd"), st.none() | st.integers(0, 9), st.integers(0, 9))))
+def test_what_is_to_be_looked_at_comes_up_once_at_its_last_moment(deeds):
+    wakes, wanted, now = Wakes(), {}, 0
+    for one, at, passed in deeds:
+        if at is None:
+            wakes.drop(one)
+            wanted.pop(one, None)
+        else:
+            wakes.set(one, now + at)
+            wanted[one] = now + at
+        now += passed
+        due = []
+        while (found := wakes.due(now)) is not None:
+            due.append(found)
+        assert [wanted[found] for found in due] == sorted(wanted[found] for found in due)
+        assert set(due) == {name for name, moment in wanted.items() if moment <= now}
+        for found in due:
+            del wanted[found]
+        assert (len(wakes), {name in wakes for name in wanted}) == (len(wanted), {True} if wanted else set())
+        assert wakes.first is None or now < wakes.first
+        assert not wanted or wakes.first <= min(wanted.values())
+    for name in "abcd":
+        wakes.drop(name)
+    assert wakes._heap == [], "what was put off is kept"
 
 
 # The URL.

@@ -25,6 +25,7 @@ from publisher.app import Server
 from publisher.config import arguments
 from publisher.editions import PRINTINGS
 from publisher.moments import EPOCH, microseconds
+from publisher.rerun import playbacks
 from publisher.rerun import reruns as reruns_module
 from publisher.rerun.playback import MOST_SECONDS
 from publisher.rerun.rerun import Rerun
@@ -317,7 +318,7 @@ async def test_documents_of_reruns_and_moments_are_the_same_after_a_restart():
         time.pass_(3600)
 
         def showing():
-            playback = Reruns(time).playback(room.channel, Rerun(NOW - timedelta(days=1), speed=600))
+            playback = Reruns(time).playbacks.get(room.channel, Rerun(NOW - timedelta(days=1), speed=600))
             return Showing(playback, microseconds(time()))
 
         def documents():
@@ -333,7 +334,7 @@ async def test_documents_of_reruns_and_moments_are_the_same_after_a_restart():
 async def test_a_document_may_be_kept_until_the_next_release():
     async with archive() as (room, time):
         asked = query(time.moment, speed=60)
-        timetable = room.site.reruns.playback(room.channel, room_rerun(room, asked)).timetable
+        timetable = room.site.reruns.playbacks.get(room.channel, room_rerun(room, asked)).timetable
         status, headers, body = await room.get(f"feed.atom{asked}")
         coming = EPOCH + timedelta(microseconds=timetable.next(timetable.place(microseconds(time.moment))))
         seconds = min(int((coming - time.moment).total_seconds()), MOST_SECONDS)
@@ -551,6 +552,7 @@ async def test_a_rerun_from_the_middle_of_a_story_that_is_moved_ends_as_there_is
             rest = await asyncio.wait_for(watcher.answer.content.read(), PATIENCE)
             assert b": closed: moved\nretry: " in rest
             await other.heard("reset")
+        assert room.site.reruns.closed["moved"] == 1
         assert (await room.get(f"events{asked}"))[0] == 400
 
 
@@ -715,14 +717,14 @@ async def test_nothing_is_kept_of_a_rerun_that_nobody_watches_and_one_timer_serv
                 for n in range(60)
             ]
             shows = reruns._shows["harbour"]
-            assert len(shows) == len(reruns._heap) == 60
+            assert len(shows) == len(reruns._wakes) == 60
             timers = [handle for handle in loop._scheduled if not handle.cancelled() and "_ring" in repr(handle)]
             assert len(timers) <= 1  # none while it is just ringing
             for answer in answers:
                 answer.close()
             await soon(lambda: not reruns._shows)
         await soon(lambda: len(asyncio.all_tasks()) <= before)
-        assert (reruns._heap, reruns._timer) == ([], None)
+        assert (reruns._wakes._heap, reruns._timer) == ([], None)
         del shows, answers, answer
         await soon(lambda: not kept())  # what closes a connection has a few turns of the loop to go
 
@@ -765,18 +767,20 @@ async def test_who_takes_nothing_is_cut_off_and_costs_the_others_nothing(monkeyp
             await soon(lambda: len(room.site.reruns.viewers) == 1)
             assert quick.frames[-1].event == "clock"
         sock.close()
+        await soon(lambda: not room.site.reruns.viewers)
+        assert +room.site.reruns.closed == {"stalled": 1, "left": 1}
 
 
 async def test_readers_with_gaps_of_their_own_invention_fill_no_memory(monkeypatch):
-    monkeypatch.setattr(reruns_module, "EDITION_BYTES", 100_000)
-    monkeypatch.setattr(reruns_module, "AXIS_BYTES", 16 * 8 * 40)
+    monkeypatch.setattr(playbacks, "EDITION_BYTES", 100_000)
+    monkeypatch.setattr(playbacks, "AXIS_BYTES", 16 * 8 * 40)
     async with archive() as (room, time):
         for seconds in range(40):
             await room.body(f"feed.json{query(time.moment, max_gap=f'{seconds}s')}")
-        assert 2 < len(room.site.reruns._axes) < 40
+        assert 2 < len(room.site.reruns.playbacks._axes) < 40
         for seconds in range(80):
             await room.body(f"feed.json{query(time.moment - timedelta(seconds=seconds))}")
-        assert 2 < len(room.site.reruns._editions) < 80
+        assert 2 < len(room.site.reruns.playbacks._editions) < 80
 
 
 async def test_the_end_of_the_server_ends_its_streams_in_order():
@@ -785,3 +789,4 @@ async def test_the_end_of_the_server_ends_its_streams_in_order():
         room.site.reruns.close()
         rest = await asyncio.wait_for(watcher.answer.content.read(), PATIENCE)
         assert rest.startswith(b": closed: end\nretry: ")
+        assert +room.site.reruns.closed == {"end": 1}

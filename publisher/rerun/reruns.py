@@ -1,45 +1,37 @@
 """All reruns that somebody watches or asks for, over one heap and one timer; nothing is kept of one that nobody does.
 
-A rerun is a pure function of its URL and the log (``publisher.rerun.playback``). What is kept here only saves work: the
-axes that reruns of one channel share, what was rendered or encoded last, and, while somebody watches, what is due next.
+A rerun is a pure function of its URL and the log (``publisher.rerun.playback``). What is kept here only saves work:
+what viewers were given last and, while somebody watches, what is due next.
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
 import time
 from collections import deque
-from itertools import count
 from typing import TYPE_CHECKING
 
-from publisher.axis import Axis
-from publisher.cache import Cache
 from publisher.fanout import SLOW_SECONDS
 from publisher.fanout.fanout import BEAT_SECONDS
 from publisher.fanout.lives import GREETING, LIFE_SECONDS, expiry, farewell, spread
+from publisher.measures import tally
 from publisher.moments import microseconds
-from publisher.rerun.ground import Ground
-from publisher.rerun.mould import Moulds
-from publisher.rerun.playback import Playback
+from publisher.rerun.playbacks import Playbacks
 from publisher.rerun.rerun import RerunError
-from publisher.rerun.show import Given, Show, Viewer
+from publisher.rerun.show import Given, Show, Viewer, Why
+from publisher.rerun.wakes import Wakes
 from shared.event import ClockEvent, DeleteEvent, ResetEvent
 from shared.sse import HEARTBEAT
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Iterator, Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from publisher.channel import Channel
-    from publisher.editions import Edition
     from publisher.rerun.rerun import Rerun
     from shared.event import Logged, ResetReason
 
-AXIS_BYTES = 16 * 1024 * 1024
-"""Bytes of axes kept, 8 an event: readers choose ``max_gap``, so there is no end of them."""
-EDITION_BYTES = 16 * 1024 * 1024
-"""Bytes of rendered documents kept, of all reruns together."""
 GIVEN_BYTES = 8 * 1024 * 1024
 """Bytes kept of what viewers were given last, for others who watch the same."""
 TURN_SECONDS = 0.01
@@ -59,23 +51,20 @@ class Reruns:
     Attributes:
         life: seconds that a connection lives at most; 0 lets it live.
         beat: seconds between two comments that say that the streams are alive.
+        playbacks: what they play.
+        closed: viewers who are gone, by the reason.
     """
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self.life = LIFE_SECONDS
         self.beat = BEAT_SECONDS
+        self.playbacks = Playbacks()
+        self.closed: Counter[Why] = tally(Why)
         self._now = now
         self._closed = False
-        self._looking = asyncio.Lock()
-        self._moulds = Moulds()
-        self._grounds: dict[str, Ground] = {}
-        self._axes: Cache[tuple[int, timedelta | None], Axis] = Cache(AXIS_BYTES)
-        self._editions: Cache[tuple[object, ...], Edition] = Cache(EDITION_BYTES)
         self._given = Given(GIVEN_BYTES)
         self._shows: dict[str, dict[Rerun, Show]] = {}
-        self._heap: list[tuple[int, int, Show]] = []  # when to look at it, a number, it
-        self._wakes: dict[Show, int] = {}  # the number of its entry; others of it are dead
-        self._count = count()
+        self._wakes: Wakes[Show] = Wakes()
         self._waiting: deque[Viewer] = deque()
         self._chores: deque[Iterator[None]] = deque()
         self._timer: asyncio.Handle | None = None
@@ -84,39 +73,6 @@ class Reruns:
         self._turned = 0.0
         self._swept = 0.0
         self._beaten = 0.0
-
-    # Documents.
-
-    async def ready(self, channel: Channel, rerun: Rerun) -> None:
-        """Look up the story that a rerun plays, so that ``playback`` and ``show`` need not hold the loop for it.
-
-        Of a million events it takes 0.7 s, once, which is done a few milliseconds at a time.
-        """
-        async with self._looking:  # one after the other, or the pieces of all would come in the same turn
-            await _in_turns(channel.press.shelf.history.grow)
-            await _in_turns(self._axis(self._ground(channel), rerun.max_gap).grow)
-
-    def playback(self, channel: Channel, rerun: Rerun) -> Playback:
-        """Give a rerun as its channel stands. Raises RerunError."""
-        ground = self._ground(channel)
-        return Playback(ground, rerun, self._axis(ground, rerun.max_gap).grown(), self._moulds)
-
-    def edition(self, key: tuple[object, ...], make: Callable[[], Edition]) -> Edition:
-        """Give a document by a key that names all that it depends on; made on the first ask."""
-        return self._editions.made(key, make, lambda edition: edition.kept_bytes)
-
-    def _ground(self, channel: Channel) -> Ground:
-        ground = self._grounds.get(channel.name)
-        if ground is None or not ground.firm:
-            ground = self._grounds[channel.name] = Ground.of(channel)
-        return ground
-
-    def _axis(self, ground: Ground, max_gap: timedelta | None) -> Axis:
-        key = (ground.history.take, max_gap)
-        axis, times = self._axes.get(key), ground.line.times
-        if axis is None or axis.times is not times:  # a withdrawal makes a new timeline
-            axis = Axis(times, max_gap)
-        return self._axes.put(key, axis, 8 * len(times))
 
     # Those who watch.
 
@@ -127,7 +83,7 @@ class Reruns:
             RerunError: there can be none.
         """
         show = self._shows.get(channel.name, {}).get(rerun)
-        return show if show is not None else Show(self.playback(channel, rerun), self._moment(), self._given)
+        return show if show is not None else Show(self.playbacks.get(channel, rerun), self._moment(), self._given)
 
     def enter(self, viewer: Viewer) -> None:
         """Look after a viewer until it is gone."""
@@ -147,7 +103,7 @@ class Reruns:
         now = self._moment()
         if self._renew(show, now):
             if show not in self._wakes:
-                self._schedule(show, AT_ONCE)
+                self._look_at(show)
             self.bring(viewer)
 
     def bring(self, viewer: Viewer) -> None:
@@ -157,9 +113,10 @@ class Reruns:
             self._waiting.append(viewer)
             self._arm()
 
-    def leave(self, viewer: Viewer) -> None:
+    def leave(self, viewer: Viewer, why: Why) -> None:
         """Forget a viewer. Nothing is left of a rerun that nobody watches."""
         viewer.stage = None
+        self.closed[why] += 1
         if viewer.released is not None:
             viewer.released()
         show = viewer.show
@@ -170,9 +127,8 @@ class Reruns:
         del self._shows[name][show.playback.rerun]
         if not self._shows[name]:
             del self._shows[name]
-        self._unschedule(show)
+        self._wakes.drop(show)
         if not self._shows:
-            self._heap.clear()
             self._waiting.clear()
             self._chores.clear()
             self._disarm()
@@ -182,7 +138,7 @@ class Reruns:
         turned = any(map(_turns, batch))
         for show in self._shows.get(channel.name, {}).values():
             if turned or show.coming is None:
-                self._schedule(show, AT_ONCE)
+                self._look_at(show)
 
     def _renew(self, show: Show, now: int) -> bool:
         """Take the playback anew if its channel has filed something since; tell whether there still is one.
@@ -192,9 +148,8 @@ class Reruns:
         before = show.playback
         if before.ground.firm:
             return True
-        ground, shelf = self._ground(before.channel), before.channel.press.shelf
         try:
-            playback = before.renewed(ground, self._axis(ground, before.rerun.max_gap).grown())
+            playback = self.playbacks.renewed(before)
         except RerunError:  # the place at which it began is none any more; who comes back is told so
             for viewer in list(show.viewers):
                 self._dismiss(viewer, "moved")
@@ -204,8 +159,9 @@ class Reruns:
             return True
         show.begin(playback, now)
         reason: ResetReason = "epoch"
-        if shelf.last_reset is not None and shelf.last_reset[0] > before.ground.filed:
-            reason = shelf.last_reset[1].reason
+        reset = before.channel.press.shelf.last_reset
+        if reset is not None and reset[0] > before.ground.filed:
+            reason = reset[1].reason
         for viewer in show.viewers:
             if viewer.epoch:
                 viewer.reason = reason
@@ -231,9 +187,9 @@ class Reruns:
                 self._dismiss(viewer, "drain")
         self.close()
 
-    def _dismiss(self, viewer: Viewer, why: str) -> None:
+    def _dismiss(self, viewer: Viewer, why: Why) -> None:
         """End a viewer's stream, saying when to come back."""
-        viewer.gone()
+        viewer.gone(why)
         viewer.outlet.end(farewell(why))
 
     # One timer.
@@ -241,22 +197,10 @@ class Reruns:
     def _moment(self) -> int:
         return microseconds(self._now())
 
-    def _schedule(self, show: Show, at: int) -> None:
-        """Look at a show at a moment, and no sooner."""
-        self._unschedule(show)
-        self._sleep(show, at)
+    def _look_at(self, show: Show) -> None:
+        """Look at a show in the next turn."""
+        self._wakes.set(show, AT_ONCE)
         self._arm()
-
-    def _sleep(self, show: Show, at: int) -> None:
-        number = self._wakes[show] = next(self._count)
-        heapq.heappush(self._heap, (at, number, show))
-
-    def _unschedule(self, show: Show) -> None:
-        if self._wakes.pop(show, None) is None:
-            return
-        if len(self._heap) > 2 * len(self._wakes) + 1:  # most of it is dead
-            self._heap = [entry for entry in self._heap if self._wakes.get(entry[2]) == entry[1]]
-            heapq.heapify(self._heap)
 
     def _arm(self) -> None:
         """Set the timer for what is next; one that is set for about then stays."""
@@ -264,8 +208,9 @@ class Reruns:
             return
         loop, at_once = asyncio.get_running_loop(), bool(self._waiting or self._chores)
         rings = 0.0 if at_once else self._swept + SWEEP_SECONDS
-        if self._heap and not at_once:
-            due = time.monotonic() + (self._heap[0][0] - self._moment()) / 1e6
+        first = self._wakes.first
+        if first is not None and not at_once:
+            due = time.monotonic() + (first - self._moment()) / 1e6
             rings = min(rings, max(due, self._turned + TICK_SECONDS))
         if self._timer is not None:
             if self._rings <= rings:
@@ -292,11 +237,8 @@ class Reruns:
     def _turn(self) -> None:
         self._turned = time.monotonic()
         enough, now = self._turned + TURN_SECONDS, self._moment()
-        while self._heap and self._heap[0][0] <= now and time.monotonic() < enough:
-            _, number, show = heapq.heappop(self._heap)
-            if self._wakes.get(show) == number:
-                del self._wakes[show]
-                self._advance(show, now)
+        while time.monotonic() < enough and (show := self._wakes.due(now)) is not None:
+            self._advance(show, now)
         while self._waiting and time.monotonic() < enough:
             viewer = self._waiting.popleft()
             viewer.waits = False
@@ -316,7 +258,7 @@ class Reruns:
         if self._renew(show, now):
             wake = show.advance(now)
             if wake is not None:
-                self._sleep(show, wake)
+                self._wakes.set(show, wake)
             for viewer in show.viewers:
                 self.bring(viewer)
 
@@ -328,18 +270,13 @@ class Reruns:
                 continue
             if not outlet.ready():
                 if moment - outlet.refused_since > SLOW_SECONDS:
+                    viewer.gone("stalled")
                     outlet.abort()
             elif viewer.expires < moment:
                 self._dismiss(viewer, "life")
             elif beat:
                 outlet.send(outlet.form.briefly(HEARTBEAT))
             yield
-
-
-async def _in_turns(grow: Callable[[], bool]) -> None:
-    """Go on as long as there is more, and let others have their turn in between."""
-    while grow():  # noqa: ASYNC110 nothing is waited for
-        await asyncio.sleep(0)
 
 
 def _turns(logged: Logged) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from publisher.cache import Cache
 from publisher.rerun.showing import Showing
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from publisher.rerun.playback import Playback
     from shared.event import ClockState, Position, ResetReason
 
+Why = Literal["left", "stalled", "moved", "life", "drain", "end"]
+"""Why a viewer is gone: it left by itself, or was closed; ``moved``: its rerun begins at no place of the story now."""
 Given = Cache[tuple[object, ...], tuple[bytes, int]]
 """What viewers were given last, of all shows: bytes and the place after them, by all that they depend on."""
 
@@ -26,7 +28,7 @@ class Stage(Protocol):
         """Give a viewer in its turn what it lacks."""
         ...
 
-    def leave(self, viewer: Viewer) -> None:
+    def leave(self, viewer: Viewer, why: Why) -> None:
         """Forget a viewer."""
         ...
 
@@ -78,10 +80,10 @@ class Viewer:
         if self.stage is not None:
             self.stage.bring(self)
 
-    def gone(self) -> None:
-        """Be forgotten: the connection is closed."""
+    def gone(self, why: Why = "left") -> None:
+        """Be forgotten: the connection is closed, or is to be."""
         if self.stage is not None:
-            self.stage.leave(self)
+            self.stage.leave(self, why)
 
 
 class Show:

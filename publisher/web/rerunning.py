@@ -31,7 +31,7 @@ class RerunStreams:
     async def serve(self, request: web.Request, channel: Channel, rerun: Rerun, now: datetime) -> web.StreamResponse:
         """Answer one reader. The stream lives on when this returns: the reruns end it, or the reader does."""
         sieve, position = sieve_of(request), position_of(request)
-        await self._reruns.ready(channel, rerun)
+        await self._reruns.playbacks.ready(channel, rerun)
         try:
             show = self._reruns.show(channel, rerun)
         except RerunError as error:

@@ -163,7 +163,7 @@ class Site:
         return answer
 
     async def _shown(self, request: web.Request, channel: Channel, name: str) -> web.Response:
-        view = await view_of(request, channel, self.reruns, self._now())
+        view = await view_of(request, channel, self.reruns.playbacks, self._now())
         links = channel_links(view.address, f"{view.address.root}{_tail(name)}{view.address.query}")
         since = _since(view.editions, name) if view.editions is not None else None
         return await respond(request, view.edition(name), links=links, max_age=view.max_age, since=since)
@@ -233,7 +233,7 @@ class Site:
         return web.json_response({"status": "ready"}, headers=_NOW)
 
     async def _view(self, request: web.Request) -> View:
-        return await view_of(request, self._channel(request), self.reruns, self._now())
+        return await view_of(request, self._channel(request), self.reruns.playbacks, self._now())
 
     def _with_channel(
         self, does: Callable[[web.Request, Channel, Callable[[], datetime]], Awaitable[web.Response]]

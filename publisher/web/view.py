@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from publisher.channel import Channel
     from publisher.editions import Editions
     from publisher.render.snapshot import Address, Snapshot
-    from publisher.rerun.reruns import Reruns
+    from publisher.rerun.playbacks import Playbacks
     from publisher.scene import Scene
 
 
@@ -49,7 +49,7 @@ class View:
         return self.scene.projection.address
 
 
-async def view_of(request: web.Request, channel: Channel, reruns: Reruns, now: datetime) -> View:
+async def view_of(request: web.Request, channel: Channel, playbacks: Playbacks, now: datetime) -> View:
     """Find the view that a request for a document asks for.
 
     Raises:
@@ -59,15 +59,15 @@ async def view_of(request: web.Request, channel: Channel, reruns: Reruns, now: d
     rerun = rerun_of(request, channel, now)
     try:
         if rerun is not None:
-            await reruns.ready(channel, rerun)
+            await playbacks.ready(channel, rerun)
             if request.query["rerun"] == "now":
-                reruns.playback(channel, rerun)  # so that what is wrong is said where it was written
+                playbacks.get(channel, rerun)  # so that what is wrong is said where it was written
                 raise web.HTTPSeeOther(
                     rerun.query, headers={"Cache-Control": "no-store", "Access-Control-Allow-Origin": "*"}
                 )
-            return _rerun(channel, rerun, reruns, now)
+            return _rerun(channel, rerun, playbacks, now)
         if "at" in request.query:
-            return _as_of(channel, AsOf(channel, parse_at(request.query["at"])), reruns)
+            return _as_of(channel, AsOf(channel, parse_at(request.query["at"])), playbacks)
     except RerunError as error:
         raise web.HTTPBadRequest(text=str(error)) from None
     press, editions = channel.press, channel.editions
@@ -97,23 +97,23 @@ def rerun_of(request: web.Request, channel: Channel, now: datetime) -> Rerun | N
     return rerun
 
 
-def _rerun(channel: Channel, rerun: Rerun, reruns: Reruns, now: datetime) -> View:
-    playback, moment = reruns.playback(channel, rerun), microseconds(now)
+def _rerun(channel: Channel, rerun: Rerun, playbacks: Playbacks, now: datetime) -> View:
+    playback, moment = playbacks.get(channel, rerun), microseconds(now)
     showing = Showing(playback, moment)
     facts = (playback.epoch, showing.billing, showing.view.head, showing.state)
     cast = {"feed.json": lambda: Showing(playback, moment, bare=True).json_feed()}
-    return _kept(showing, facts, reruns, playback.max_age(moment), cast)
+    return _kept(showing, facts, playbacks, playback.max_age(moment), cast)
 
 
-def _as_of(channel: Channel, scene: AsOf, reruns: Reruns) -> View:
+def _as_of(channel: Channel, scene: AsOf, playbacks: Playbacks) -> View:
     facts = (channel.name, scene.epoch, scene.take, scene.view.head, scene.changed, scene.title(over=False))
-    return _kept(scene, (*facts, scene.projection.address.query), reruns, scene.max_age)
+    return _kept(scene, (*facts, scene.projection.address.query), playbacks, scene.max_age)
 
 
 def _kept(
     scene: Scene,
     facts: tuple[object, ...],
-    reruns: Reruns,
+    playbacks: Playbacks,
     max_age: int | None,
     makers: Mapping[str, Callable[[], bytes]] = {},
 ) -> View:
@@ -123,5 +123,9 @@ def _kept(
         return Edition(body, printing.media_type, scene.modified)
 
     return View(
-        scene, scene.snapshot, lambda name: reruns.edition((*facts, name), lambda: made(name)), scene.modified, max_age
+        scene,
+        scene.snapshot,
+        lambda name: playbacks.edition((*facts, name), lambda: made(name)),
+        scene.modified,
+        max_age,
     )
