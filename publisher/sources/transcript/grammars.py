@@ -43,6 +43,8 @@ _MOSTLY_CLOCKS = 3
 """How many times as many clocks as dated moments there are where both open posts."""
 _ORDERLY, _CLEARLY_ORDERLY = 0.6, 0.9
 _DOTTED = ("dot", " ")
+_LIKE_FIGURES = {_DOTTED, ("bare", " ")}
+"""Shapes of prices and years as well: "14.40 Euro", "1949 Pact"."""
 
 
 def _is_dated(stamp: Stamp) -> bool:
@@ -159,7 +161,7 @@ def _lead_lines(tokens: Sequence[Token]) -> Found:
         for shape, number in shapes.items()
         if (shape[0] == style and (shape != _DOTTED or joint == " "))
         or (shape[1] == joint and joint in {":", "-"})
-        or number * 4 >= count
+        or (number * 4 >= count and (number > 1 or shape not in _LIKE_FIGURES))
     }
     alike = [(place, stamp) for place, mark, stamp in leads if (stamp.style, mark.joint) in kin]
     alike += [

@@ -11,7 +11,7 @@ from publisher.sources.transcript.furniture import is_event_minute, is_figure, i
 from publisher.sources.transcript.habits import Habits, find_habits, headline_above, name_above
 from publisher.sources.transcript.heads import take_head
 from publisher.sources.transcript.page import Opening, Section
-from publisher.sources.transcript.tokens import FURNITURE, SILENT, Kind, Token
+from publisher.sources.transcript.tokens import FURNITURE, SILENT, Kind, Token, says_edit
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -211,7 +211,7 @@ def _section(tokens: list[Token], opening: Opening, days: _Days, habits: Habits,
         if token.kind in {Kind.PINNED, Kind.KEY_EVENT} and not begun:
             section.pinned = section.pinned or token.kind is Kind.PINNED
             section.key_event = section.key_event or token.kind is Kind.KEY_EVENT
-        if why == "edit-stamp":
+        if why == "edit-stamp" and says_edit(token.text):
             message = f"the post was edited ({token.text!r}); its first version is not in the source"
             notes.doubt("edited", message, token.line)
         rest.append(Token(Kind.BLANK, token.line, ""))
