@@ -98,7 +98,7 @@ def read_item(item: object, *, base: str = "", undated: datetime = UNKNOWN_TIME)
         BadItemError: it is no object, or says nothing at all.
     """
     if not isinstance(item, dict):
-        raise BadItemError(f"an item must be a JSON object, not {type(item).__name__}")
+        raise BadItemError("an item must be a JSON object")
     html, title, url = _body(item, base), _text(item.get("title")), absolute_url(item.get("url"), base)
     post_id = identity(item, base)
     if not post_id:

@@ -118,7 +118,7 @@ async def test_an_item_of_another_newsreel_keeps_its_id_and_its_story_time(tmp_p
     ("item", "told"),
     [
         (b"{", "this is no JSON"),
-        ([], "a post is one JSON object, a JSON Feed item, not a list"),
+        ([], "a post is one JSON object, a JSON Feed item; write its members in braces"),
         ({}, "a post needs a title, content_html or content_text"),
         ({"content_html": "<script>x()</script>"}, "nothing that shows is left"),
         ({"title": 7}, "title: 7 is no text; write it in quotation marks"),

@@ -117,7 +117,7 @@ def read_written(item: object, now: datetime) -> Written:
         BadItemError: no post can be made of it; the message is one line that names the member.
     """
     if not isinstance(item, dict):
-        raise BadItemError(f"a post is one JSON object, a JSON Feed item, not a {type(item).__name__}")
+        raise BadItemError("a post is one JSON object, a JSON Feed item; write its members in braces")
     try:
         given = _Given.model_validate(item)
     except ValidationError as error:
