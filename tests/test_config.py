@@ -124,7 +124,7 @@ def test_archives_keep_the_dates_of_the_story_unless_told_otherwise(write):
         ),
         ('[channels.a]\nmode = "live"\nsource = "http://"', r"channels.a: 'http://' is no web address"),
         ('[channels.a]\nmode = "live"\nsource = "a"\nsaved_at = 2026-01-01', r"channels.a: .*leave out saved_at"),
-        ('[channels.healthz]\nsource="a"', r"'healthz' cannot be a channel's path"),
+        ('[channels.healthz]\nsource="a"', r"'healthz' cannot be a channel's path: the server has its own there"),
         ('[channels.A]\nsource="a"', r"'A' cannot be a channel's path"),
         ("", "there is no channel"),
         ("[server", r"config.toml: no valid TOML"),

@@ -176,7 +176,11 @@ class Settings(_Table):
     @classmethod
     def _paths(cls, channels: dict[str, ChannelSettings]) -> dict[str, ChannelSettings]:
         for name in channels:
-            if not _CHANNEL.fullmatch(name) or name in RESERVED:
+            if name in RESERVED:
+                raise ValueError(
+                    f"{name!r} cannot be a channel's path: the server has its own there; take another name"
+                )
+            if not _CHANNEL.fullmatch(name):
                 raise ValueError(f"{name!r} cannot be a channel's path; use lower-case letters, digits and hyphens")
         return channels
 
