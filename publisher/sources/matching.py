@@ -82,8 +82,10 @@ def match(earlier: Sequence[Version], later: Sequence[Version]) -> Mapping[int, 
                 del left[pairs[new]]
     shown = [later[new].at for new in pairs if not later[new].post.newsreel.pinned]
     span = (min(shown), max(version.at for version in earlier)) if shown else None
-    olds = {old: earlier[old] for old in left}
-    news = {new: version for new, version in enumerate(later) if new not in pairs}
+    news = {new: _Said(version) for new, version in enumerate(later) if new not in pairs}
+    if not news or not left:  # as at most looks at a page: the words of a long story need not be counted
+        return pairs
+    olds = {old: _Said(earlier[old]) for old in left}
     found = [*_alike(olds, news), *_mended(olds, news, span)]
     for _, new, old in sorted(found, key=lambda one: -one[0]):
         if new not in pairs and old in left:
@@ -100,83 +102,83 @@ def _id(version: Version) -> object:
     return version.post.id
 
 
-def _words(version: Version) -> tuple[Counter[str], Counter[str]]:
-    """Count the words of the headline and of the body."""
-    post = version.post
-    return Counter((post.title or "").lower().split()[:_WORDS]), Counter(post.content_text.lower().split()[:_WORDS])
+class _Said:
+    """A version, with its words counted: those of the headline, and those of the body."""
+
+    def __init__(self, version: Version) -> None:
+        self.version = version
+        self.at = version.at
+        self.clock = version.at.timestamp() % _HALF_DAY
+        post = version.post
+        self.headline = Counter((post.title or "").lower().split()[:_WORDS])
+        self.body = Counter(post.content_text.lower().split()[:_WORDS])
+
+    def likeness(self, other: _Said) -> float:
+        """Tell how alike headlines or bodies are."""
+        return max(_likeness(self.headline, other.headline), _likeness(self.body, other.body))
+
+    def whole_likeness(self, other: _Said) -> float:
+        """Tell how alike headline and body together are."""
+        return _likeness(self.headline + self.body, other.headline + other.body)
 
 
-def _likeness(one: tuple[Counter[str], Counter[str]], other: tuple[Counter[str], Counter[str]]) -> float:
-    """Tell how alike two posts are, 0 to 1: the share of words in common (Sørensen, Dice) of headlines or of bodies."""
-    return max(
-        2 * (a & b).total() / (a.total() + b.total()) if a and b else 0.0 for a, b in zip(one, other, strict=True)
-    )
+def _likeness(one: Counter[str], other: Counter[str]) -> float:
+    """Tell how alike two texts are, 0 to 1: the share of words in common (Sørensen, Dice)."""
+    return 2 * (one & other).total() / (one.total() + other.total()) if one and other else 0.0
 
 
-def _alike(earlier: Mapping[int, Version], later: Mapping[int, Version]) -> Iterator[tuple[float, int, int]]:
+def _alike(olds: Mapping[int, _Said], news: Mapping[int, _Said]) -> Iterator[tuple[float, int, int]]:
     """Give the pairs that may be one post and stand at one time, or as near as that tells, with their likeness."""
-    words = {old: _words(before) for old, before in earlier.items()}
-    by_time = sorted(earlier, key=lambda old: earlier[old].at)
-    times = [earlier[old].at for old in by_time]
-    for new, version in later.items():
-        own_words = _words(version)
-        place = bisect_left(times, version.at)
+    by_time = sorted(olds, key=lambda old: olds[old].at)
+    times = [olds[old].at for old in by_time]
+    for new, said in news.items():
+        place = bisect_left(times, said.at)
         for old in by_time[max(0, place - _NEIGHBOURS) : place + _NEIGHBOURS]:
-            if moved(earlier[old], version):
+            if moved(olds[old].version, said.version):
                 continue
-            apart = earlier[old].at != version.at
-            alike = _likeness(words[old], own_words)
+            apart = olds[old].at != said.at
+            alike = olds[old].likeness(said)
             if alike >= (_NEAR if apart else _SAME_TIME):
                 yield alike + (not apart), new, old
 
 
 def _mended(
-    earlier: Mapping[int, Version], later: Mapping[int, Version], span: tuple[datetime, datetime] | None
+    olds: Mapping[int, _Said], news: Mapping[int, _Said], span: tuple[datetime, datetime] | None
 ) -> Iterator[tuple[float, int, int]]:
     """Give the pairs that may be one post whose time was mended, with their likeness; ``span``: see ``_was_shown``."""
     same_words: defaultdict[str, list[int]] = defaultdict(list)
     same_clock: defaultdict[float, list[int]] = defaultdict(list)
-    for old, before in earlier.items():
-        same_words[before.post.digest].append(old)
-        same_clock[_clock(before)].append(old)
-    for new, version in later.items():
-        for old in same_words.get(version.post.digest, ())[:_NEIGHBOURS]:
-            before = earlier[old]
-            is_slip = _clock(before) == _clock(version) or _was_shown(before, version, span)
-            if is_slip and abs(before.at - version.at) <= _MOVED:
+    for old, before in olds.items():
+        same_words[before.version.post.digest].append(old)
+        same_clock[before.clock].append(old)
+    for new, said in news.items():
+        for old in same_words.get(said.version.post.digest, ())[:_NEIGHBOURS]:
+            before = olds[old]
+            is_slip = before.clock == said.clock or _was_shown(before, said, span)
+            if is_slip and abs(before.at - said.at) <= _MOVED:
                 yield _NEAR, new, old
-        for old in same_clock.get(_clock(version), ())[:_NEIGHBOURS]:
-            before = earlier[old]
-            if version.source in DAYLESS:  # its day may have moved with the page's stamp
-                alike = _likeness(_words(before), _words(version))
+        for old in same_clock.get(said.clock, ())[:_NEIGHBOURS]:
+            before = olds[old]
+            if said.version.source in DAYLESS:  # its day may have moved with the page's stamp
+                alike = before.likeness(said)
             else:
-                alike = _likeness_of_all(before, version) if _was_shown(before, version, span) else 0.0
+                alike = before.whole_likeness(said) if _was_shown(before, said, span) else 0.0
             if alike >= _NEAR:
                 yield alike - 1, new, old
 
 
-def _was_shown(before: Version, version: Version, span: tuple[datetime, datetime] | None) -> bool:
+def _was_shown(before: _Said, said: _Said, span: tuple[datetime, datetime] | None) -> bool:
     """Tell whether the later save would show the earlier post, or the earlier save could have shown the later one.
 
     Else the same words are said again: "Still no news", while the first one is pages below by now.
 
     Args:
         before: of the earlier save.
-        version: of the later one.
+        said: of the later one.
         span: from the oldest post that both saves show to the newest of the earlier one; None if they share none.
     """
-    return span is None or before.at >= span[0] or version.at <= span[1]
+    return span is None or before.at >= span[0] or said.at <= span[1]
 
 
 def _slack(before: Version, version: Version) -> timedelta:
     return max(_SLACK[before.precision], _SLACK[version.precision])
-
-
-def _clock(version: Version) -> float:
-    return version.at.timestamp() % _HALF_DAY
-
-
-def _likeness_of_all(before: Version, version: Version) -> float:
-    """Tell how alike headline and body together are."""
-    one, other = (sum(_words(version), Counter()) for version in (before, version))
-    return _likeness((one, Counter()), (other, Counter()))
