@@ -68,6 +68,15 @@ def test_a_changed_post_keeps_its_id_and_date():
     assert told(channel.read(*NINE)) == [("update", "p8", 3)]
 
 
+def test_a_post_that_changes_without_end_fills_no_memory():
+    channel = Channel()
+    for score in range(100):
+        found = channel.read(post("score", 0, f"It stands {score} to nil"))
+    assert told(found) == [("update", "score", 100)]
+    assert len(channel.known.before["score"]) == 20
+    assert told(channel.read(post("score", 0, "It stands 98 to nil"))) == []
+
+
 def test_a_change_is_dated_by_the_sources_own_stamp_unless_that_is_old_or_ahead():
     for stamp, dated in ((30, True), (-1, False), (60 * 24, False)):
         channel = Channel()

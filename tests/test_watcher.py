@@ -215,6 +215,24 @@ async def test_what_cannot_be_read_is_told_once_and_what_was_out_stays(tmp_path,
         assert room.watcher.looks["failed"] == 8
 
 
+async def test_a_fault_of_newsreel_in_what_a_page_says_ends_no_server(tmp_path, monkeypatch, caplog):
+    path = tmp_path / "notes.md"
+    path.write_text(story(FERRY))
+    async with watched(path) as room:
+        await room.look()
+        for fault in ("read", "difference"):
+            with monkeypatch.context() as faulty:
+                faulty.setattr(f"publisher.watch.watcher.{fault}", lambda *_, **__: {}["x"])
+                path.write_text(story(FERRY, (5, f"A fault of {fault}")))
+                for _ in range(2):
+                    await room.look(30)
+                assert len(room.out()) == 1 and room.watcher.failing is not None
+            assert "a fault of newsreel (KeyError: 'x')" in caplog.messages[-1]
+        path.write_text(story(FERRY, SNOW, DAWN))
+        await room.settle()
+        assert room.out() == said(story(FERRY, SNOW, DAWN))
+
+
 async def test_doubts_are_told_once(tmp_path, caplog):
     path = tmp_path / "notes.md"
     with caplog.at_level(logging.WARNING):

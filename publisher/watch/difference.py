@@ -32,6 +32,8 @@ older one (``page``), or only what it says itself (``stated``), as feeds hold th
 _MANY = 3
 """Posts that a page may lack at once, if they are also more than a third of what it could show: else it is not
 believed. A list of key events, or an error in a page's dress, looks like this."""
+_REMEMBERED = 20
+"""Versions of a post by which older copies of its page are known: one that tells a score changes without end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +44,13 @@ class Known:
         out: the posts that are out, by id, each with how exact its time is.
         gone: those that were taken away, with their last version; None where the desk withdrew it for good.
         others: ids of posts that are out and not from this source, which must not be taken away for its sake.
-        before: digests of what posts said before they were changed, as far as this process saw that.
+        before: digests of what posts last said before they were changed, as far as this process saw that.
     """
 
     out: Mapping[str, Version] = field(default_factory=dict)
     gone: Mapping[str, Post | None] = field(default_factory=dict)
     others: frozenset[str] = frozenset()
-    before: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    before: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class Change(NamedTuple):
@@ -152,12 +154,12 @@ class _Telling:
         self.seen.add(before.id)
         if one.post.digest == before.digest:
             return
-        stamp, said = one.post.date_modified, self.before.get(before.id, frozenset())
+        stamp, said = one.post.date_modified, self.before.get(before.id, ())
         own = stamp if stamp is not None and _latest(before) < stamp <= self._now + AHEAD else None
         if own is None and one.post.digest in said and before.id not in self._doubted:
             self.reverted.add(before.id)
             return
-        self.before[before.id] = said | {before.digest}
+        self.before[before.id] = (*said, before.digest)[-_REMEMBERED:]
         self._put(one, next_version(before, one.post, own or self._now))
 
     def new(self, one: Held) -> None:

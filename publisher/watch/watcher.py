@@ -13,7 +13,8 @@ import random
 import re
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from publisher.intake import ON_THE_WEB
 from publisher.log.contract import LogError, StaleAppendError
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 Outcome = Literal["changed", "unchanged", "failed"]
 
 GROUP = 100
@@ -59,6 +62,8 @@ SPREAD = 0.1
 _WHOLE = frozenset({"markdown", "jsonl"})
 _MOST_DOUBTS = 10
 """Doubts of one reading that are told one by one."""
+_REMEMBERED = 1_000
+"""Doubts of which it is remembered that they were told."""
 _NUMBER = re.compile(r"\d+")
 _SLICE = 25
 
@@ -185,21 +190,16 @@ class Watcher:
     # Reading.
 
     async def _read(self, got: Got, now: datetime) -> None:
-        """Read what was got, in a thread: the heart of the loop must go on beating."""
+        """Read what was got."""
         form = self._wanted.form
         if form is None and self._reading is not None and not self._origin.local:
             form = self._reading.format  # a page that fails in the dress of another format is not to be read in that
         options = replace(self._wanted.options, file_time=got.moment or now)
         self._broken = None
         try:
-            reading = await asyncio.to_thread(read, got.data, got.name, format=form, options=options)
+            reading = await _aside(got.name, partial(read, got.data, got.name, format=form, options=options))
         except NewsreelError as error:
             self._broken = error
-            return
-        except Exception as error:  # a page of somebody else's shall end no server
-            logger.debug("reading %s", got.name, exc_info=True)
-            what = f"cannot be read, a fault of newsreel ({type(error).__name__}: {clean_line(str(error))[:200]})"
-            self._broken = SourceError.at(got.name, None, what)
             return
         self._reading, self._told = reading, False
         self._doubt(reading.doubts)
@@ -214,6 +214,8 @@ class Watcher:
         news = []
         for doubt in doubts:
             key = doubt.code, _NUMBER.sub("", doubt.message)
+            if len(self._doubted) > _REMEMBERED:
+                self._doubted.clear()
             if key not in self._doubted:
                 self._doubted.add(key)
                 news.append(doubt)
@@ -243,7 +245,8 @@ class Watcher:
         while True:
             head, known = await self._find()
             reach = self._reach(reading)
-            found = await asyncio.to_thread(difference, known, reading, moment, reach=reach, doubted=doubted)
+            deciding = partial(difference, known, reading, moment, reach=reach, doubted=doubted)
+            found = await _aside(self.source, deciding)
             self._doubt(found.doubts)
             try:
                 head = await self._publish(found.changes, now, head)
@@ -321,3 +324,19 @@ class Watcher:
     @property
     def _channel(self) -> str:
         return self._press.scene.projection.address.channel
+
+
+async def _aside(name: str, work: Callable[[], T]) -> T:
+    """Work on a source in a thread: the heart of the loop must go on beating.
+
+    Raises:
+        NewsreelError: as the work does; of a fault in it, too: a page of somebody else's shall end no server.
+    """
+    try:
+        return await asyncio.to_thread(work)
+    except NewsreelError:
+        raise
+    except Exception as error:
+        logger.debug("reading %s", name, exc_info=True)
+        what = f"cannot be read, a fault of newsreel ({type(error).__name__}: {clean_line(str(error))[:200]})"
+        raise SourceError.at(name, None, what) from None
