@@ -74,6 +74,22 @@ def slugs(filed):
     return [one.slug for one in filed]
 
 
+opened = []
+
+
+@pytest.fixture(autouse=True)
+def all_closed():
+    """Close what ``shelf_in_memory`` opened."""
+    yield
+    while opened:
+        opened.pop().close()
+
+
+def shelf_in_memory(epoch):
+    opened.append(Library.open(":memory:", epoch))
+    return opened[-1].shelf("harbour")
+
+
 @pytest.fixture
 def library():
     library = Library.open(":memory:", "k3f9")
@@ -218,7 +234,7 @@ def test_who_walks_through_the_history_does_not_drive_the_window_out_of_the_cach
 
 def test_posts_are_kept_parsed_up_to_so_many_bytes(monkeypatch):
     monkeypatch.setattr("publisher.library.PARSED_BYTES", 1_000_000)
-    shelf = Library.open(":memory:", "k3f9").shelf("harbour")
+    shelf = shelf_in_memory("k3f9")
     content = f"<p>{'x' * 100_000}</p>"
     shelf.file([logged(n, PostEvent(post=make_post(f"p{n}", content_html=content))) for n in range(1, 30)])
     assert len(shelf._cache) == 4  # each is 100 KB, and may be as much again without its markup
@@ -495,7 +511,7 @@ def test_the_log_is_filed_as_the_press_files_it(tmp_path_factory, steps, at_once
     async def scenario(path):
         stores = await logs(path)
         log = stores[engine].channel("harbour")
-        pressed, filed = [Library.open(":memory:", log.epoch).shelf("harbour") for _ in "pf"]
+        pressed, filed = [shelf_in_memory(log.epoch) for _ in "pf"]
         for one in told(steps):
             pressed.file(await log.append(drafts([one])))
         shares = []
@@ -516,7 +532,7 @@ def test_the_log_is_filed_as_the_press_files_it(tmp_path_factory, steps, at_once
 async def test_a_post_that_was_made_with_its_change_is_filed_at_its_first_time(tmp_path):
     told_late = make_post("a", date_modified=make_post(minutes=9).date_published)
     for store in await logs(tmp_path):
-        log, shelf = store.channel("harbour"), Library.open(":memory:", store.epoch).shelf("harbour")
+        log, shelf = store.channel("harbour"), shelf_in_memory(store.epoch)
         await log.append([Draft("k", NOW, PostEvent(post=told_late))])
         await file_log(log, shelf)
         assert (shelf.find("a").story_time, shelf.find("a").post) == (told_late.story_time, told_late)
@@ -525,7 +541,7 @@ async def test_a_post_that_was_made_with_its_change_is_filed_at_its_first_time(t
 
 async def test_of_a_log_that_was_reset_only_what_counts_is_filed(tmp_path, monkeypatch):
     for store in await logs(tmp_path):
-        log, shelf = store.channel("harbour"), Library.open(":memory:", store.epoch).shelf("harbour")
+        log, shelf = store.channel("harbour"), shelf_in_memory(store.epoch)
         await log.append(drafts([clock(1), *(post(f"p{n}", n) for n in range(2, 9)), reset(9), post("a", 10)]))
         read = []
         lines = log.lines
@@ -545,7 +561,7 @@ async def test_of_a_log_that_was_reset_only_what_counts_is_filed(tmp_path, monke
 )
 async def test_what_neither_log_nor_library_has_any_more_is_told(after, lost, caplog):
     store = MemoryStore("k3f9")
-    log, shelf = store.channel("harbour"), Library.open(":memory:", store.epoch).shelf("harbour")
+    log, shelf = store.channel("harbour"), shelf_in_memory(store.epoch)
     await log.append(drafts([post("a", 1), post("b", 2), post("c", 3), clock(4), post("d", 5), *after]))
     await log.prune(3)
     await file_log(log, shelf)
@@ -588,7 +604,7 @@ async def test_a_log_that_was_put_back_from_a_copy_is_filed_anew(tmp_path):
 
 async def test_a_line_that_cannot_be_read_is_named(tmp_path):
     store = await SqliteStore.open(tmp_path / "log.db")
-    shelf = Library.open(":memory:", store.epoch).shelf("harbour")
+    shelf = shelf_in_memory(store.epoch)
     for broken in (
         '{"kind":"post","post":{}}',
         '{"kind":"post","post":',
@@ -693,7 +709,7 @@ def test_a_power_cut_takes_what_was_filed_last_and_leaves_the_rest_whole(tmp_pat
 
 
 def filed(events):
-    shelf = Library.open(":memory:", "k3f9").shelf("harbour")
+    shelf = shelf_in_memory("k3f9")
     shelf.file(events)
     return shelf
 

@@ -24,9 +24,21 @@ WINDOW = 100
 TABLES = re.compile(r"SCAN (?:version|born|gone|credit|author|frame|clock|shelf)\b")
 
 
+opened = []
+
+
+@pytest.fixture(autouse=True)
+def all_closed():
+    """Close what ``story`` opened."""
+    yield
+    while opened:
+        opened.pop().close()
+
+
 def story(posts, gone=0):
     """File posts, the newest of which are taken away again."""
-    shelf = Library.open("", "k3f9").shelf("harbour")
+    opened.append(Library.open("", "k3f9"))
+    shelf = opened[-1].shelf("harbour")
     frames = shelf.frames()
     frames.begin("settings")
     for first in range(1, posts + 1, 500):

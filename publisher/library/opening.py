@@ -159,11 +159,15 @@ def _opened(path: str, epoch: str) -> sqlite3.Connection:
 
 def _connected(path: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    # What ends with the process need not be safe from a power cut.
-    connection.execute(f"PRAGMA synchronous = {'OFF' if path in PASSING else 'NORMAL'}")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {MOST_PAGES}")
-    # What is withdrawn is overwritten, and so is what is moved or swept away: it may be withdrawn later.
-    connection.execute("PRAGMA secure_delete = ON")
+    try:
+        # What ends with the process need not be safe from a power cut.
+        connection.execute(f"PRAGMA synchronous = {'OFF' if path in PASSING else 'NORMAL'}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {MOST_PAGES}")
+        # What is withdrawn is overwritten, and so is what is moved or swept away: it may be withdrawn later.
+        connection.execute("PRAGMA secure_delete = ON")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
