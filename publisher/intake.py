@@ -67,7 +67,7 @@ def read_sources(wanted: Wanted) -> Reading:
     """
     told, count = len(wanted.saved_at), len(wanted.sources)
     if told > count:
-        raise OptionError(f"--saved-at is told {told} times, and there are {count} sources; tell it once for each")
+        raise OptionError(f"--saved-at is told {told} times, and the sources are {count}; tell it once for each")
     readings: list[Reading] = []
     times: list[datetime | None] = []
     saved: list[datetime | None] = [*wanted.saved_at, *[None] * (count - told)]
