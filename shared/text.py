@@ -78,8 +78,8 @@ _CLEANER = nh3.Cleaner(
 )
 _EMPTY_CLASS = re.compile(r'(<(?:p|figure)(?: [a-z]+="[^"]*")*) class=""')
 _NO_SOURCE = re.compile(r"<img(?![^>]* src=)[^>]*>")
-_MANY_TAGS = 2_000
-"""Signs of tags from which on it is looked at how deeply they nest: so many cost milliseconds, however they do."""
+_MANY_TAGS = 200
+"""Signs of tags from which on it is looked at how deeply they nest: lxml drops what lies 256 deep, words and all."""
 _MOST_OPEN = 50
 """Tags that may then be open at once. A parser's time grows with the depth: 256 KiB took ten seconds."""
 _TAG = re.compile(r"<(/?)([a-z][^\s/>]*)[^>]*>?", re.IGNORECASE)
