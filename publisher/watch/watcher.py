@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import logging
 import random
-import re
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -20,11 +19,12 @@ from publisher.intake import ON_THE_WEB
 from publisher.log.contract import LogError, StaleAppendError
 from publisher.log.opening import log_path
 from publisher.measures import tally
-from publisher.sources.matching import Version
 from publisher.sources.opening import read
 from publisher.sources.reading import SourceError
-from publisher.watch.difference import Known, difference
+from publisher.watch.difference import difference
 from publisher.watch.origin import FileOrigin, WebOrigin
+from publisher.watch.recall import recall
+from publisher.watch.remarks import Remarks
 from shared.backoff import Backoff
 from shared.errors import NewsreelError
 from shared.fetch import FetchError
@@ -32,7 +32,7 @@ from shared.text import clean_line
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from datetime import datetime
 
     from publisher.desk import Beginning, Desk
@@ -40,10 +40,9 @@ if TYPE_CHECKING:
     from publisher.lock import MachineLock
     from publisher.log.contract import EventLog
     from publisher.press import Press
-    from publisher.sources.reading import Doubt, Reading
-    from publisher.watch.difference import Change, Reach
+    from publisher.sources.reading import Reading
+    from publisher.watch.difference import Change, Known, Reach
     from publisher.watch.origin import Got, Origin
-    from shared.post import Post
 
 logger = logging.getLogger(__name__)
 
@@ -60,12 +59,6 @@ LONGEST_SECONDS = 900.0
 SPREAD = 0.1
 """Share of the poll by which looks at a web page are spread, so that those of many do not fall together."""
 _WHOLE = frozenset({"markdown", "jsonl"})
-_MOST_DOUBTS = 10
-"""Doubts of one reading that are told one by one."""
-_REMEMBERED = 1_000
-"""Doubts of which it is remembered that they were told."""
-_NUMBER = re.compile(r"\d+")
-_SLICE = 25
 
 
 def watch_lock_path(log: str) -> str | None:
@@ -140,8 +133,7 @@ class Watcher:
         self._broken: NewsreelError | None = None  # why what it says now cannot be read
         self._doubtful: dict[str, datetime] = {}  # what it lacks or has taken back, and since when
         self._due: datetime | None = None
-        self._complaint = ""
-        self._doubted: set[tuple[str, str]] = set()
+        self._remarks = Remarks(press.scene.projection.address.channel, self.source)
 
     async def run(self, now: Callable[[], datetime]) -> None:
         """Watch for ever; ends only by cancellation."""
@@ -202,31 +194,12 @@ class Watcher:
             self._broken = error
             return
         self._reading, self._told = reading, False
-        self._doubt(reading.doubts)
+        self._remarks.doubt(reading.doubts)
         header = reading.header
         title = self._name or header.title or self._press.billing.title
         language = self._language or header.language
         if (title, language) != (self._press.billing.title, self._press.billing.language):
             self._press.rename(title, language, now)
-
-    def _doubt(self, doubts: Iterable[Doubt]) -> None:
-        """Say what is unsure, once and not at each look."""
-        news = []
-        for doubt in doubts:
-            key = doubt.code, _NUMBER.sub("", doubt.message)
-            if len(self._doubted) > _REMEMBERED:
-                self._doubted.clear()
-            if key not in self._doubted:
-                self._doubted.add(key)
-                news.append(doubt)
-        for doubt in news[:_MOST_DOUBTS]:
-            where = f":{doubt.line}" if doubt.line is not None else ""
-            logger.warning("%s: %s%s: %s", self._channel, self.source, where, doubt.message)
-        if len(news) > _MOST_DOUBTS:
-            more = len(news) - _MOST_DOUBTS
-            logger.warning(
-                "%s: %s: %d doubts more; newsreel-publisher check lists them", self._channel, self.source, more
-            )
 
     # Telling.
 
@@ -247,7 +220,7 @@ class Watcher:
             reach = self._reach(reading)
             deciding = partial(difference, known, reading, moment, reach=reach, doubted=doubted)
             found = await _aside(self.source, deciding)
-            self._doubt(found.doubts)
+            self._remarks.doubt(found.doubts)
             try:
                 head = await self._publish(found.changes, now, head)
             except StaleAppendError:
@@ -276,26 +249,10 @@ class Watcher:
             raise LogError("the server is ending")
         if self._known is not None and self._known[0] == shelf.head:
             return self._known
-        while True:
-            head, history = shelf.head, shelf.history
-            out: dict[str, Version] = {}
-            gone: dict[str, Post | None] = dict.fromkeys(history.withdrawn())
-            others: set[str] = set()
-            for first in range(0, shelf.releases, _SLICE):
-                for filed in shelf.slot(first, _SLICE):
-                    if filed.post is not None:
-                        out[filed.slug] = Version(filed.post, "second")
-                        if filed.first_seq <= self._since:
-                            others.add(filed.slug)
-                    elif filed.slug not in gone:
-                        last = history.find(filed.slug, filed.seq - 1)
-                        gone[filed.slug] = last.post if last is not None else None
-                await asyncio.sleep(0)
-            if head == shelf.head:
-                before = self._known[1].before if self._known is not None else {}
-                return head, Known(out, gone, frozenset(others), before)
+        head, known = await recall(shelf, self._since)
+        return head, replace(known, before=self._known[1].before if self._known is not None else {})
 
-    # Telling people.
+    # What came of it.
 
     def _failed(self, error: Exception, now: datetime, chance: float) -> float:
         """Say what is wrong, once; tell how long to wait."""
@@ -307,23 +264,15 @@ class Watcher:
             wait = min(self._poll, SETTLE.total_seconds()) if self._backoff.failures == 1 else self._poll
         else:
             wait = max(self._backoff.wait(chance, asked), self._poll)
-        complaint = clean_line(str(error))
-        if complaint != self._complaint and (not self._origin.local or self._backoff.failures > 1):
-            self._complaint = complaint
-            logger.warning("%s: %s; what is out stays, and it is looked at again", self._channel, complaint)
+        if not self._origin.local or self._backoff.failures > 1:
+            self._remarks.complain(clean_line(str(error)))
         return wait
 
     def _succeeded(self, now: datetime, outcome: Outcome) -> None:
-        if self._complaint:
-            logger.warning("%s: %s is read again", self._channel, self.source)
+        self._remarks.settle()
         self.looks[outcome] += 1
         self.succeeded, self.failing = now, None
-        self._complaint = ""
         self._backoff = self._backoff.healthy()
-
-    @property
-    def _channel(self) -> str:
-        return self._press.scene.projection.address.channel
 
 
 async def _aside(name: str, work: Callable[[], T]) -> T:
