@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from publisher.desk import Beginning
     from publisher.library import Shelf
+    from publisher.live import Beginning
     from publisher.log.contract import EventLog
     from publisher.measures import Histogram
     from publisher.projection import Ids, Timestamps

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from publisher.cache import Budget
 from publisher.channel import KEPT_BYTES, Channel
-from publisher.desk import begin_live, spare_written
+from publisher.live import begin_live, spare_written
 from publisher.lock import MachineLock
 from publisher.log.timed import TimedLog
 from publisher.reel import Reel

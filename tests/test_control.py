@@ -13,8 +13,8 @@ from making import ADDRESS, make_post
 from patience import PATIENCE
 
 from publisher.channel import Channel
-from publisher.desk import begin_live
 from publisher.library import Library
+from publisher.live import begin_live
 from publisher.log.contract import LogError
 from publisher.log.memory import MemoryStore
 from publisher.reel import Reel

@@ -18,7 +18,7 @@ from patience import PATIENCE
 from writing import BEARER, FERRY, SECRET, newsroom
 from yarl import URL
 
-from publisher.desk import WrittenError
+from publisher.live import WrittenError
 from publisher.log.contract import Draft
 from publisher.log.opening import open_store
 from publisher.projection import Projection

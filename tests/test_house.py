@@ -19,7 +19,7 @@ STOREYS = [
     {"framing"},
     {"config"},
     {"press"},
-    {"archives", "desk"},
+    {"archives", "live", "desk"},
     {"watch"},
     {"channel"},
     {"websub", "rerun"},

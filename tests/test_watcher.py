@@ -16,9 +16,9 @@ from patience import until
 from serving import publishing
 
 from publisher.channel import Channel
-from publisher.desk import begin_live
 from publisher.intake import Wanted
 from publisher.library import Library
+from publisher.live import begin_live
 from publisher.lock import MachineLock
 from publisher.log.contract import LogError
 from publisher.log.memory import MemoryStore

@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from publisher.desk import Beginning, Desk
+    from publisher.desk import Desk
     from publisher.intake import Wanted
+    from publisher.live import Beginning
     from publisher.lock import MachineLock
     from publisher.log.contract import EventLog
     from publisher.press import Press

@@ -19,8 +19,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from publisher.channel import Channel
-from publisher.desk import Beginning
 from publisher.library import Library, library_path
+from publisher.live import Beginning
 from publisher.log.contract import Draft, EventLog, LogStore
 from publisher.log.opening import open_store
 from publisher.render.snapshot import Address
