@@ -95,7 +95,6 @@ class Server:
         garbage, steady = Garbage(), SteadyTime()
         opening = Opening(len(self._settings.channels))
         opening.told = told
-        garbage.collect()  # not later: it takes 50 ms, by which a replay whose clock runs would let its first post wait
         async with waiting_room(sock, opening.__str__):
             store = await open_store(log)
             self._ends.push_async_callback(store.close)
@@ -121,9 +120,13 @@ class Server:
         )
         if server.metrics:
             self.metrics = Metrics(self.channels, opener.appends, doors, site.reruns, push.hub)
-        await self._serve(sock, site, files.in_all)
-        await push.start()
+        clients = await self._answering(site, files.in_all)
+        garbage.collect()  # not later: it takes 50 ms
+        for channel in self.channels.values():
+            await channel.open(steady.now())  # now clocks run: whatever comes before _run makes the first posts late
+        await self._let_in(sock, clients)
         self._run(site, steady, push)
+        await push.start()
         garbage.settle()
 
     async def failed(self) -> None:
@@ -152,8 +155,8 @@ class Server:
             self._site.ready = False
         await self._ends.aclose()
 
-    async def _serve(self, sock: socket.socket, site: Site, files: int) -> None:
-        """Answer who connects to a socket, as many as so many open files bear."""
+    async def _answering(self, site: Site, files: int) -> Clients:
+        """Prepare to answer as many clients as so many open files bear."""
         server, application = self._settings.server, site.application(self.metrics)
         runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=SHUTDOWN_SECONDS)
         self._ends.push_async_callback(runner.cleanup)
@@ -174,6 +177,10 @@ class Server:
         )
         if self.metrics is not None:
             self.metrics.clients = clients
+        return clients
+
+    async def _let_in(self, sock: socket.socket, clients: Clients) -> None:
+        """Answer who connects to a socket."""
         loop = asyncio.get_running_loop()
         tell_of_exhaustion(loop)
         self._listening = await loop.create_server(clients, sock=sock, backlog=ACCEPTED_AT_ONCE)

@@ -108,19 +108,31 @@ class Channel:
         """Seconds for which no document of the channel can change; None where a post or a control may come."""
         return LASTING_SECONDS if self.press.billing.mode == "archive" else None
 
-    async def open(self, now: datetime, told: Callable[[float], None] = lambda _: None) -> None:
+    async def file(self, told: Callable[[float], None]) -> None:
+        """File what the log holds, which may take minutes, before ``open``.
+
+        Args:
+            told: is told now and then which share of it is done.
+
+        Raises:
+            LogError, LibraryError: one of the two failed.
+        """
+        await self.press.catch_up(told)
+
+    async def open(self, now: datetime) -> None:
         """Take up where the log stands: the conductor first, so that nobody is told of an end that is none.
+
+        From ``now`` on the clock of a replay runs that begins, so what comes before ``conduct`` should be little.
 
         Args:
             now: zone-aware.
-            told: is told now and then which share of the log is filed.
 
         Raises:
-            LogError: the log failed.
+            LogError, LibraryError: one of the two failed.
         """
         if self._conductor is not None:
             await self._conductor.open(now)
-        await self.press.catch_up(told)
+        await self.press.catch_up()
 
     async def conduct(self, alarm: Alarm, now: Callable[[], datetime]) -> None:
         """Release the reel; returns at once where there is none."""

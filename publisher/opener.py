@@ -72,7 +72,7 @@ class Opener:
         self._watching.close()
 
     async def open(self, name: str, reading: Reading | None, filed: Callable[[float], None]) -> Channel:
-        """Open one channel.
+        """Make one channel, to be opened when all are made.
 
         Args:
             name: of the channel.
@@ -86,7 +86,7 @@ class Opener:
         log = TimedLog(self._store.channel(name))
         self.appends[name] = log.appends
         channel = await (self._live(name, log) if reading is None else self._told(name, log, reading))
-        await channel.open(self._now(), filed)
+        await channel.file(filed)
         return channel
 
     async def _told(self, name: str, log: TimedLog, reading: Reading) -> Channel:
