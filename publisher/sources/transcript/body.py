@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from publisher.sources.reading import Dropped
 from publisher.sources.transcript.captions import QUOTES, Paragraph, read_caption
+from publisher.sources.transcript.furniture import EVENT_MINUTE
 from publisher.sources.transcript.tokens import Kind, Token
 from shared.post import Image
 
@@ -84,7 +85,7 @@ def _paragraphs(tokens: list[Token], dropped: list[Dropped]) -> Iterator[Paragra
             dropped.append(Dropped(token.line, token.text, "dangling-link"))
             blank = True
             continue
-        if _RELATED.fullmatch(token.text) or (related and not blank):
+        if _RELATED.fullmatch(token.text) or (related and not blank and not EVENT_MINUTE.match(token.text)):
             related = True
             dropped.append(Dropped(token.line, token.text, "dangling-link"))
             blank = False
