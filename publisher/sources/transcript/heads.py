@@ -78,8 +78,8 @@ def _without_byline(tokens: list[Token], section: Section, notes: Notes) -> list
     """Take the byline under a headline that is known."""
     said = _said(tokens)
     byline = read_byline(tokens[said[0]].text) if said else None
-    if section.byline is not None or byline is None or not (byline.sure or len(said) > 1):
-        return tokens  # who stands above the time wrote the post; what looks like names under it is text
+    if _is_signed(section) or byline is None or not (byline.sure or len(said) > 1):
+        return tokens
     section.authors, section.byline = byline.authors, tokens[said[0]]
     if not byline.sure:
         _doubt_author(tokens[said[0]], notes)
@@ -94,7 +94,7 @@ def _without_head(tokens: list[Token], habits: Habits, section: Section, notes: 
     words = [tokens[place].text for place in texts[:3]]
     if not texts:
         return tokens
-    bylines = [read_byline(text) if section.byline is None else None for text in words[:2]]
+    bylines = [None if _is_signed(section) else read_byline(text) for text in words[:2]]
     taken = 0
     if bylines[0] and (habits.name_under or (bylines[0].prefixed and bylines[0].sure)):
         section.authors, section.byline = bylines[0].authors, tokens[texts[0]]
@@ -116,6 +116,11 @@ def _without_headline(tokens: list[Token], section: Section) -> list[Token]:
         return tokens
     section.headline = tokens[said[0]].text
     return tokens[said[0] + 1 :]
+
+
+def _is_signed(section: Section) -> bool:
+    """Tell whether the author stands above the time or beside it: then what looks like names under it is text."""
+    return section.byline is not None or bool(section.authors)
 
 
 def _doubt_author(token: Token, notes: Notes) -> None:
