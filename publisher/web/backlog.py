@@ -56,7 +56,7 @@ class Backlog:
             self._serving = asyncio.create_task(self._serve(), name=f"backlog of {self._channel.name}")
 
     def forget(self) -> None:
-        """Keep nothing for readers to come: a post was withdrawn."""
+        """Keep nothing for readers to come."""
         self._pages.clear()
         self._pieces.clear()
 
@@ -80,6 +80,7 @@ class Backlog:
                     ends = time.monotonic() + TURN_SECONDS
         finally:
             self._serving = None
+            self.forget()  # the herd is through: who comes by itself would only fill the memory
 
     async def _bring_forward(self, reader: Reader) -> None:
         """Give a reader one piece of what it lacks, and place it anew unless it refuses more."""
