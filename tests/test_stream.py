@@ -334,7 +334,8 @@ async def test_readers_with_tags_of_their_own_invention_fill_no_memory():
 async def test_what_is_kept_for_who_comes_back_is_bounded_by_its_bytes_and_let_go_when_all_are_served():
     """In a soak what single readers had been given filled 64 MB that nobody asked for again."""
     async with newsroom() as room:
-        budget, backlog, kept = room.channel.budget, room.channel.fanout.backlog, []
+        backlog, kept = room.channel.fanout.backlog, []
+        budget = backlog._budget
         budget._limit = 1_000_000
         start = await room.clock()
         await room.pressed(await room.posts(300, content_html=f"<p>{'x' * 10_000}</p>"))

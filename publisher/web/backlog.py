@@ -15,7 +15,7 @@ from collections import deque
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from publisher.cache import Cache
+from publisher.cache import Budget, Cache
 from publisher.fanout import TURN_SECONDS
 from shared.errors import NewsreelError
 from shared.sse import encode_frame
@@ -32,6 +32,9 @@ logger = logging.getLogger(__name__)
 
 PIECE_BYTES = 32 * 1024
 """Bytes of events, before compression, given to a reader who is behind before the next one has its turn."""
+KEPT_BYTES = 4 * 1024 * 1024
+"""Pages and pieces kept while readers wait: those of a herd stand near each other, and one who is far behind asks for
+none of them again."""
 
 _SEQ = attrgetter("seq")
 
@@ -46,8 +49,9 @@ class Backlog:
         self._waiting: deque[Reader] = deque()
         self._serving: asyncio.Task[None] | None = None
         # For those who come back from the same place: the log's pages, by where they begin and end, and as they go out.
-        self._pages: Cache[tuple[int, int], Sequence[EncodedFrame]] = Cache(channel.budget)
-        self._pieces: Cache[tuple[int, int, Sieve | None, Form], tuple[int, bytes, int]] = Cache(channel.budget)
+        self._budget = Budget(KEPT_BYTES)
+        self._pages: Cache[tuple[int, int], Sequence[EncodedFrame]] = Cache(self._budget)
+        self._pieces: Cache[tuple[int, int, Sieve | None, Form], tuple[int, bytes, int]] = Cache(self._budget)
 
     def take(self, reader: Reader) -> None:
         """Have a reader brought forward, in its turn."""
