@@ -105,7 +105,7 @@ class Server:
             for name, settings in self._settings.channels.items():
                 opening.begin(name)
                 reading = None if settings.mode == "live" else self._readings[name]
-                self.channels[name] = await opener.open(name, reading, opening.filed)
+                self.channels[name] = await opener.ready(name, reading, opening.filed)
         push = Push.open(self._settings.websub, self.url, leases_path(log), self.channels.values(), now=steady.now)
         self._ends.push_async_callback(push.close)
         limits = Limits(

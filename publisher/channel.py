@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 
 KEPT_BYTES = 64 * 1024 * 1024
-"""Bytes that all channels keep to be quick: archive documents, deltas, single posts, resets, events from before the
-ring. Readers choose which of them they ask for, so there is no end of them."""
+"""Bytes that all channels keep to be quick: archive documents, deltas, single posts, resets. Readers choose which of
+them they ask for, so there is no end of them."""
 LASTING_SECONDS = 300
 """``max-age`` of what nobody can change while the server runs: after a restart all may be different."""
 

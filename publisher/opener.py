@@ -1,4 +1,4 @@
-"""Opening the channels of the settings: each is taken up where its log stands."""
+"""The channels of the settings: each is put together, and filed as far as its log goes, before any is opened."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class NothingToReplayError(UsageError):
 
 
 class Opener:
-    """Opens the channels of one server.
+    """Makes the channels of one server ready to be opened.
 
     Args:
         settings: of the server.
@@ -71,8 +71,8 @@ class Opener:
         """Let another process watch the sources."""
         self._watching.close()
 
-    async def open(self, name: str, reading: Reading | None, filed: Callable[[float], None]) -> Channel:
-        """Make one channel, to be opened when all are made.
+    async def ready(self, name: str, reading: Reading | None, filed: Callable[[float], None]) -> Channel:
+        """Make one channel and file its log; it is opened when all are ready.
 
         Args:
             name: of the channel.
